@@ -1,0 +1,65 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Every Swift target is built alike: strict memory safety, so that each raw access is spelled `unsafe`,
+// and no warning left standing.
+let settings: [SwiftSetting] = [
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let package = Package(
+  name: "tokenize",
+  platforms: [.macOS(.v26)],  // Span, UTF8Span and InlineArray of the standard library.
+  products: [
+    .library(name: "Tokenizers", targets: ["Tokenizers"]),
+    .library(name: "MiniLM", targets: ["MiniLM"]),
+    .executable(name: "tokenize", targets: ["tokenize"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+  ],
+  targets: [
+    // System libraries, each behind a shim header and one owner in Swift.
+    .systemLibrary(
+      name: "CPCRE2", pkgConfig: "libpcre2-8",
+      providers: [.apt(["libpcre2-dev"]), .brew(["pcre2"])]),
+    .systemLibrary(
+      name: "CICU", pkgConfig: "icu-uc",
+      providers: [.apt(["libicu-dev"]), .brew(["icu4c"])]),
+    // Not linked: loaded when a model is trained, so that the tokenizer's verbs do not pay for it.
+    .systemLibrary(
+      name: "COpenBLAS",
+      providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
+
+    // What Swift cannot say: generated tables and, later, vector instructions.
+    .target(name: "CKernels"),
+
+    .target(
+      name: "Tokenizers", dependencies: ["CPCRE2", "CICU", "CKernels"], swiftSettings: settings),
+    .target(
+      name: "MiniLM", dependencies: ["Tokenizers", "COpenBLAS", "CKernels"],
+      swiftSettings: settings),
+    .executableTarget(
+      name: "tokenize",
+      dependencies: [
+        "Tokenizers", "MiniLM",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: settings),
+
+    .target(
+      name: "TestSupport", dependencies: ["Tokenizers"], path: "Tests/TestSupport",
+      swiftSettings: settings),
+    .testTarget(
+      name: "TokenizersTests", dependencies: ["Tokenizers", "TestSupport"], swiftSettings: settings),
+    .testTarget(
+      name: "MiniLMTests", dependencies: ["MiniLM", "Tokenizers", "TestSupport"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "TokenizeTests", dependencies: ["tokenize", "TestSupport"], swiftSettings: settings),
+  ],
+  swiftLanguageModes: [.v6]
+)

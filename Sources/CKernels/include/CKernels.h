@@ -1,0 +1,7 @@
+// The C leaf of the package: generated tables, and kernels for instructions that Swift cannot reach.
+#ifndef CKERNELS_H
+#define CKERNELS_H
+
+#include <stdint.h>
+
+#endif

@@ -1,0 +1,6 @@
+import ArgumentParser
+
+@main
+struct Tokenize: ParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "tokenize")
+}
