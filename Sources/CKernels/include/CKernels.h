@@ -4,4 +4,6 @@
 
 #include <stdint.h>
 
+#include "scalar_classes.h"
+
 #endif

@@ -1,0 +1,23 @@
+// Character classes of Unicode 16.0.0, one byte a scalar; the tables are generated.
+#ifndef SCALAR_CLASSES_H
+#define SCALAR_CLASSES_H
+
+#include <stdint.h>
+
+// The layout of a class byte.
+enum {
+  SCALAR_CLASS_CATEGORY = 0x1F,     // the general category, numbered as in GeneralCategory
+  SCALAR_CLASS_WHITE_SPACE = 0x20,  // White_Space
+  SCALAR_CLASS_UNSETTLED = 0x40,    // another library may class the scalar otherwise
+};
+
+extern const uint16_t scalar_class_index[0x110000 >> 7];
+extern const uint8_t scalar_class_blocks[];
+
+// The class byte of a scalar; what lies beyond U+10FFFF is unassigned and unsettled.
+static inline uint8_t scalar_class(uint32_t scalar) {
+  if (scalar > 0x10FFFF) return 29 | SCALAR_CLASS_UNSETTLED;
+  return scalar_class_blocks[((uint32_t)scalar_class_index[scalar >> 7] << 7) | (scalar & 127)];
+}
+
+#endif
