@@ -4,7 +4,8 @@
 ///
 ///     let newline: TokenID = 198
 @frozen
-public struct TokenID: RawRepresentable, Hashable, Comparable, Sendable, ExpressibleByIntegerLiteral,
+public struct TokenID: RawRepresentable, Hashable, Comparable, Sendable,
+  ExpressibleByIntegerLiteral,
   CustomStringConvertible
 {
   /// The id as vocabularies and token files write it.

@@ -1,0 +1,121 @@
+/// What stands at one place of bytes that claim to be UTF-8.
+struct UTF8Sequence {
+  enum Kind { case scalar, illFormed, incomplete }
+
+  /// The scalar, or U+FFFD for what is not one.
+  var scalar: UInt32
+  /// Bytes, at least 1; of an ill-formed sequence the maximal subpart that U+FFFD replaces.
+  var length: Int
+  var kind: Kind
+}
+
+/// Checks of UTF-8 on raw bytes.
+///
+///     UTF8Validation.isValid(bytes)                       // false for [0x61, 0xFF]
+///     UTF8Validation.firstInvalidSequence(in: bytes)      // 1..<2
+public enum UTF8Validation {
+  /// Whether `bytes` are well-formed UTF-8.
+  ///
+  /// - Complexity: O(*n*); ASCII is passed over 32 bytes at a time.
+  public static func isValid(_ bytes: Span<UInt8>) -> Bool {
+    firstInvalidSequence(in: bytes) == nil
+  }
+
+  /// The first maximal ill-formed sequence at `start` or after it, nil if there is none.
+  ///
+  /// Sequences are delimited as Unicode ("U+FFFD substitution of maximal subparts") and the WHATWG encoding
+  /// standard do: a truncated sequence is one, a byte that can begin none is one by itself. A sequence that
+  /// the end of `bytes` cuts off counts as ill-formed.
+  ///
+  /// - Parameter start: Where a sequence begins.
+  /// - Complexity: O(*n*) to the sequence found.
+  public static func firstInvalidSequence(
+    in bytes: Span<UInt8>, from start: Int = 0
+  ) -> Range<Int>? {
+    var position = start
+    while true {
+      position = bytes.asciiEnd(from: position, to: bytes.count)
+      if position >= bytes.count { return nil }
+      repeat {
+        let sequence = bytes.utf8Sequence(at: position)
+        guard sequence.kind == .scalar else {
+          return position..<position + sequence.length
+        }
+        position += sequence.length
+      } while position < bytes.count && bytes[position] >= 0x80
+    }
+  }
+
+  /// How many bytes at the end of `bytes`, 0 to 3, are the beginning of a sequence that more bytes could
+  /// complete.
+  ///
+  /// Who reads a stream in blocks keeps that many bytes for the next block.
+  public static func incompleteSuffixLength(of bytes: Span<UInt8>) -> Int {
+    var length = 1
+    while length <= min(3, bytes.count) {
+      let position = bytes.count - length
+      let byte = bytes[position]
+      if byte < 0x80 { return 0 }
+      if byte >= 0xC0 { return bytes.utf8Sequence(at: position).kind == .incomplete ? length : 0 }
+      length += 1
+    }
+    return 0
+  }
+}
+
+extension Span<UInt8> {
+  /// The end of the run of ASCII that begins at `start`, at most `end`.
+  @inline(__always)
+  func asciiEnd(from start: Int, to end: Int) -> Int {
+    let highBits: UInt64 = 0x8080_8080_8080_8080
+    // Bytes have no padding: each may be read raw.
+    let raw = unsafe bytes
+    var position = start
+    precondition(position >= 0 && end <= count)
+    while position + 32 <= end {
+      // In bounds: the last load ends at position + 32 <= end <= count; any bytes make an integer.
+      let first = unsafe raw.unsafeLoadUnaligned(fromByteOffset: position, as: UInt64.self)
+      let second = unsafe raw.unsafeLoadUnaligned(fromByteOffset: position + 8, as: UInt64.self)
+      let third = unsafe raw.unsafeLoadUnaligned(fromByteOffset: position + 16, as: UInt64.self)
+      let fourth = unsafe raw.unsafeLoadUnaligned(fromByteOffset: position + 24, as: UInt64.self)
+      if (first | second | third | fourth) & highBits != 0 { break }
+      position += 32
+    }
+    while position + 8 <= end {
+      // In bounds: position + 8 <= end <= count.
+      let word = unsafe raw.unsafeLoadUnaligned(fromByteOffset: position, as: UInt64.self)
+      let high = UInt64(littleEndian: word) & highBits
+      if high != 0 { return position + high.trailingZeroBitCount / 8 }
+      position += 8
+    }
+    while position < end, self[position] < 0x80 { position += 1 }
+    return position
+  }
+
+  /// The sequence that begins at `position`, which must be in bounds.
+  @inline(__always)
+  func utf8Sequence(at position: Int) -> UTF8Sequence {
+    let lead = self[position]
+    if lead < 0x80 { return UTF8Sequence(scalar: UInt32(lead), length: 1, kind: .scalar) }
+    guard lead >= 0xC2, lead <= 0xF4 else {
+      return UTF8Sequence(scalar: 0xFFFD, length: 1, kind: .illFormed)
+    }
+    let length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4
+    // The second byte is what rules out overlong forms, surrogates and values beyond U+10FFFF.
+    let low: UInt8 = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80
+    let high: UInt8 = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF
+    var scalar = UInt32(lead) & (0x7F >> UInt32(length))
+    var index = 1
+    while index < length {
+      guard position + index < count else {
+        return UTF8Sequence(scalar: 0xFFFD, length: index, kind: .incomplete)
+      }
+      let byte = self[position + index]
+      let inRange = index == 1 ? byte >= low && byte <= high : byte & 0xC0 == 0x80
+      guard inRange else { return UTF8Sequence(scalar: 0xFFFD, length: index, kind: .illFormed) }
+      scalar = scalar << 6 | UInt32(byte & 0x3F)
+      index += 1
+    }
+    return UTF8Sequence(scalar: scalar, length: length, kind: .scalar)
+  }
+}

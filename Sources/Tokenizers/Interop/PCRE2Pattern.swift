@@ -1,0 +1,166 @@
+internal import CPCRE2
+
+/// A regular expression compiled by PCRE2, in UTF-8 with Unicode properties: the only owner of its code.
+///
+/// It is translated to machine code where PCRE2 can do so, else run by PCRE2's interpreter. `\C`, which
+/// would match half a scalar, is refused.
+// Safe to the outside: the handle never leaves this file. `@unchecked`: the code is written during `init` only, and PCRE2 lets threads share compiled code.
+@safe final class PCRE2Pattern: @unchecked Sendable {
+  fileprivate let code: OpaquePointer
+  /// Whether machine code was made.
+  let isJITCompiled: Bool
+  /// How many pairs of offsets a match needs: the whole match and each group.
+  let pairCount: UInt32
+  /// Whether the expression may match no character at all; PCRE2 answers yes when in doubt.
+  let canMatchEmpty: Bool
+
+  /// Compiles `expression`, which may hold NUL bytes.
+  ///
+  /// - Parameters:
+  ///   - anchored: Whether a match must begin where the search begins.
+  ///   - usesJIT: False leaves the work to the interpreter.
+  init(
+    _ expression: String, anchored: Bool, usesJIT: Bool = true
+  ) throws(PreTokenizationError) {
+    let options =
+      PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | (anchored ? PCRE2_ANCHORED : 0)
+    var error: Int32 = 0
+    var errorOffset = 0
+    var expression = expression
+    // The pattern is only read, for as long as the call lasts, by its length.
+    let compiled = expression.withUTF8 { utf8 in
+      unsafe pcre2_compile_8(
+        utf8.baseAddress, utf8.count, options, &error, &errorOffset, nil)
+    }
+    guard let compiled = unsafe compiled else {
+      throw .badPattern(message: PCRE2Pattern.message(of: error), offset: errorOffset)
+    }
+    unsafe code = compiled
+    isJITCompiled = unsafe usesJIT && pcre2_jit_compile_8(compiled, PCRE2_JIT_COMPLETE) == 0
+    // Both answers are 32 bits wide, as PCRE2 documents.
+    var groups: UInt32 = 0
+    var empty: UInt32 = 1
+    unsafe pcre2_pattern_info_8(compiled, UInt32(PCRE2_INFO_CAPTURECOUNT), &groups)
+    unsafe pcre2_pattern_info_8(compiled, UInt32(PCRE2_INFO_MATCHEMPTY), &empty)
+    pairCount = groups + 1
+    canMatchEmpty = empty != 0
+  }
+
+  deinit { unsafe pcre2_code_free_8(code) }
+
+  /// PCRE2's own words for one of its error codes.
+  static func message(of error: Int32) -> String {
+    unsafe withTemporaryBuffer { buffer in
+      // At most the buffer's length is written, its terminator included.
+      let length = unsafe pcre2_get_error_message_8(error, buffer.baseAddress, buffer.count)
+      guard length > 0 else { return "error \(error)" }
+      return unsafe String(decoding: buffer[..<Int(length)], as: UTF8.self)
+    }
+  }
+
+  /// The version of Unicode that PCRE2 was built with, "14.0.0" for instance.
+  static let libraryUnicodeVersion: String = unsafe withTemporaryBuffer { buffer in
+    // Asked without a buffer first, PCRE2 tells how long the answer is.
+    let length = pcre2_config_8(UInt32(PCRE2_CONFIG_UNICODE_VERSION), nil)
+    guard length > 1, length <= buffer.count else { return "0" }
+    unsafe pcre2_config_8(UInt32(PCRE2_CONFIG_UNICODE_VERSION), buffer.baseAddress)
+    return unsafe String(decoding: buffer[..<Int(length - 1)], as: UTF8.self)
+  }
+
+  /// The major number of `libraryUnicodeVersion`, 0 when it cannot be told.
+  static let libraryUnicodeMajor: Int =
+    libraryUnicodeVersion.split(separator: ".").first.flatMap { Int($0) } ?? 0
+
+  /// The version of PCRE2 and its date.
+  static let libraryVersion: String = unsafe withTemporaryBuffer { buffer in
+    let length = pcre2_config_8(UInt32(PCRE2_CONFIG_VERSION), nil)
+    guard length > 1, length <= buffer.count else { return "unknown" }
+    unsafe pcre2_config_8(UInt32(PCRE2_CONFIG_VERSION), buffer.baseAddress)
+    return unsafe String(decoding: buffer[..<Int(length - 1)], as: UTF8.self)
+  }
+
+  private static func withTemporaryBuffer(
+    _ body: (UnsafeMutableBufferPointer<UInt8>) -> String
+  ) -> String {
+    unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 256) { buffer in
+      unsafe buffer.initialize(repeating: 0)
+      return unsafe body(buffer)
+    }
+  }
+}
+
+/// Runs one pattern: owns the offsets that matches are written to, so that each thread has its own.
+@safe struct PCRE2Matcher: ~Copyable {
+  private let pattern: PCRE2Pattern
+  private let matchData: OpaquePointer
+  private let context: OpaquePointer
+  private let offsets: UnsafeMutablePointer<Int>
+
+  /// Makes room for the matches of `pattern`; throws when there is no memory.
+  init(_ pattern: PCRE2Pattern) throws(PreTokenizationError) {
+    let data = unsafe pcre2_match_data_create_8(pattern.pairCount, nil)
+    let context = unsafe pcre2_match_context_create_8(nil)
+    guard let data = unsafe data, let context = unsafe context else {
+      unsafe pcre2_match_data_free_8(data)
+      unsafe pcre2_match_context_free_8(context)
+      throw .matchFailed(message: PCRE2Pattern.message(of: PCRE2_ERROR_NOMEMORY), offset: 0)
+    }
+    // The usual limit of ten million steps is reached by one pre-token of 10 MB.
+    unsafe pcre2_set_match_limit_8(context, UInt32.max)
+    unsafe pcre2_set_depth_limit_8(context, UInt32.max)
+    self.pattern = pattern
+    unsafe matchData = data
+    unsafe self.context = context
+    unsafe offsets = pcre2_get_ovector_pointer_8(data)
+  }
+
+  deinit {
+    unsafe pcre2_match_data_free_8(matchData)
+    unsafe pcre2_match_context_free_8(context)
+  }
+
+  /// Matches at `start` or, unless the pattern is anchored, after it.
+  ///
+  /// - Parameter text: Valid UTF-8; it is not checked again. Its end is the end of the subject.
+  /// - Returns: One more than the number of the last group that took part, 0 when nothing matched.
+  @inline(__always)
+  mutating func match(
+    in text: Span<UInt8>, from start: Int
+  ) throws(PreTokenizationError) -> Int {
+    // The text is valid UTF-8, by the contract of `PreTokenizer`, and `start` lies inside of it between two
+    // scalars; it is only read, while the call lasts; the match data belongs to this matcher and has a
+    // pair for each group.
+    var result: Int32 = 0
+    unsafe text.withUnsafeBufferPointer { buffer in
+      if pattern.isJITCompiled {
+        result = unsafe pcre2_jit_match_8(
+          pattern.code, buffer.baseAddress, buffer.count, start, 0, matchData, context)
+        if result != PCRE2_ERROR_JIT_STACKLIMIT { return }
+      }
+      // Nested repeats need more stack than machine code is given: the interpreter keeps its own on
+      // the heap.
+      result = unsafe pcre2_match_8(
+        pattern.code, buffer.baseAddress, buffer.count, start, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT,
+        matchData, context)
+    }
+    if result > 0 { return Int(result) }
+    if result == PCRE2_ERROR_NOMATCH { return 0 }
+    throw .matchFailed(message: PCRE2Pattern.message(of: result), offset: start)
+  }
+
+  /// Where group `group` began in the last match; the group must have taken part in it.
+  @inline(__always)
+  func start(ofGroup group: Int) -> Int {
+    precondition(group >= 0 && group < Int(pattern.pairCount))
+    // Two offsets for each group, as many as the match data was made for.
+    return unsafe offsets[2 * group]
+  }
+
+  /// Where group `group` ended in the last match; the group must have taken part in it.
+  @inline(__always)
+  func end(ofGroup group: Int) -> Int {
+    precondition(group >= 0 && group < Int(pattern.pairCount))
+    // Two offsets for each group, as many as the match data was made for.
+    return unsafe offsets[2 * group + 1]
+  }
+}
