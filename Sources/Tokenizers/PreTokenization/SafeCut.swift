@@ -29,6 +29,10 @@ public enum SafeCutRule: Hashable, Sendable {
   case nowhere
   /// Before white space other than CR and LF that follows none, and at line ends as given.
   case whiteSpace(lineEnds: LineEndCuts)
+  /// Before CR or LF that follows no white space: a grapheme cluster always ends there.
+  case lineEnds
+  /// Between any two scalars.
+  case everywhere
 
   /// Where text may be cut around CR and LF.
   public enum LineEndCuts: Hashable, Sendable {
@@ -54,11 +58,11 @@ public enum SafeCutRule: Hashable, Sendable {
   public func lastSafeCut(
     in bytes: Span<UInt8>, notBefore: Int = 0, notAfter: Int = .max
   ) -> Int? {
-    guard case .whiteSpace(let lineEnds) = self else { return nil }
+    if self == .nowhere { return nil }
     var offset = min(notAfter, bytes.count - 1)
     let first = max(notBefore, 1)
     while offset >= first {
-      if Self.isSafe(offset, in: bytes, lineEnds) { return offset }
+      if isSafe(offset, in: bytes) { return offset }
       offset -= 1
     }
     return nil
@@ -70,11 +74,11 @@ public enum SafeCutRule: Hashable, Sendable {
   public func firstSafeCut(
     in bytes: Span<UInt8>, notBefore: Int = 0, notAfter: Int = .max
   ) -> Int? {
-    guard case .whiteSpace(let lineEnds) = self else { return nil }
+    if self == .nowhere { return nil }
     var offset = max(notBefore, 1)
     let last = min(notAfter, bytes.count - 1)
     while offset <= last {
-      if Self.isSafe(offset, in: bytes, lineEnds) { return offset }
+      if isSafe(offset, in: bytes) { return offset }
       offset += 1
     }
     return nil
@@ -93,8 +97,37 @@ public enum SafeCutRule: Hashable, Sendable {
         notAfter: limits.upperBound)
   }
 
+  /// Cuts `bytes` at safe places into at most `count` parts of about the same length, in order.
+  func divide(_ bytes: Span<UInt8>, into count: Int) -> [Range<Int>] {
+    var parts: [Range<Int>] = []
+    var start = 0
+    for index in 1..<max(1, count) {
+      let wished = bytes.count / count * index
+      guard wished > start else { continue }
+      if let cut = safeCut(in: bytes, near: wished, within: start + 1...bytes.count) {
+        parts.append(start..<cut)
+        start = cut
+      }
+    }
+    if start < bytes.count { parts.append(start..<bytes.count) }
+    return parts
+  }
+
   /// What the rules tell apart.
   private enum Kind { case space, lineEnd, letterOrNumber, slash, visible, unknown }
+
+  @inline(__always)
+  private func isSafe(_ offset: Int, in bytes: Span<UInt8>) -> Bool {
+    switch self {
+    case .nowhere: false
+    case .whiteSpace(let lineEnds): Self.isSafe(offset, in: bytes, lineEnds)
+    // A byte that goes on with no sequence begins one, or is a bad one by itself.
+    case .everywhere: bytes[offset] & 0xC0 != 0x80
+    case .lineEnds:
+      (bytes[offset] == 0x0A || bytes[offset] == 0x0D)
+        && Self.isSafeInFull(offset, in: bytes, .afterVisible)
+    }
+  }
 
   @inline(__always)
   private static func isSafe(

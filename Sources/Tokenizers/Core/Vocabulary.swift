@@ -1,0 +1,175 @@
+/// The tokens of a tokenizer with their ids: bytes of an id, id of bytes. Special tokens are entries too.
+///
+/// Bytes lie in one arena in the order of the ids, so that a vocabulary is a few arrays however many
+/// tokens it holds. Ids may have holes, and may be any 32-bit number without costing memory for it.
+public struct Vocabulary: Sendable {
+  /// Bytes of all tokens, one after another, in ascending order of id.
+  let arena: [UInt8]
+  /// Where each token's bytes begin in `arena`, and its end: one more than there are tokens.
+  let offsets: [UInt32]
+  /// Ids in ascending order.
+  let ids: [UInt32]
+  /// Position in `ids` of each id, `UInt32.max` for a hole; empty if ids are too sparse for a table.
+  private let positionOfID: [UInt32]
+  /// Open addressing by hash of the bytes: position in `ids` plus one, 0 where free.
+  private let index: [UInt32]
+
+  /// Collects tokens under their ids.
+  ///
+  /// - Parameter tokens: Bytes and id of each token, in any order.
+  /// - Throws: `VocabularyError` if two tokens share an id or their bytes, or one is empty.
+  /// - Complexity: O(n log n) in the number of tokens, and linear in their bytes.
+  public init(_ tokens: [(bytes: [UInt8], id: TokenID)]) throws(VocabularyError) {
+    let sorted = tokens.sorted { $0.id < $1.id }
+    var arena: [UInt8] = []
+    arena.reserveCapacity(sorted.reduce(0) { $0 + $1.bytes.count })
+    var offsets: [UInt32] = [0]
+    offsets.reserveCapacity(sorted.count + 1)
+    for token in sorted {
+      arena += token.bytes
+      guard let end = UInt32(exactly: arena.count) else { throw .tooLarge }
+      offsets.append(end)
+    }
+    try self.init(arena: arena, offsets: offsets, ids: sorted.map(\.id.rawValue))
+  }
+
+  /// Takes tokens that already lie in the order of their ids.
+  init(arena: [UInt8], offsets: [UInt32], ids: [UInt32]) throws(VocabularyError) {
+    self.arena = arena
+    self.offsets = offsets
+    self.ids = ids
+    let count = ids.count
+    for position in 1..<max(1, count) where ids[position - 1] >= ids[position] {
+      throw .duplicateID(TokenID(ids[position]))
+    }
+
+    let largest = Int(ids.last ?? 0)
+    if count > 0, largest < 4 * count + 4096 {
+      var table = [UInt32](repeating: .max, count: largest + 1)
+      for (position, id) in ids.enumerated() { table[Int(id)] = UInt32(position) }
+      positionOfID = table
+    } else {
+      positionOfID = []
+    }
+
+    var size = 16
+    while size < count * 2 { size *= 2 }
+    var index = [UInt32](repeating: 0, count: size)
+    for position in 0..<count {
+      let range = Int(offsets[position])..<Int(offsets[position + 1])
+      if range.isEmpty { throw .emptyToken(TokenID(ids[position])) }
+      var slot = Self.hash(arena.span.extracting(range)) & (size - 1)
+      while index[slot] != 0 {
+        let other = Int(index[slot]) - 1
+        let otherRange = Int(offsets[other])..<Int(offsets[other + 1])
+        if Self.equal(arena.span.extracting(range), arena.span.extracting(otherRange)) {
+          throw .duplicateToken(Array(arena[range]), TokenID(ids[other]), TokenID(ids[position]))
+        }
+        slot = (slot + 1) & (size - 1)
+      }
+      index[slot] = UInt32(position) + 1
+    }
+    self.index = index
+  }
+
+  /// Number of tokens, special tokens included.
+  public var count: Int { ids.count }
+
+  /// The largest id, or nothing for an empty vocabulary. With holes it is not `count - 1`.
+  public var largestID: TokenID? { ids.last.map { TokenID($0) } }
+
+  /// All ids in ascending order.
+  public var tokenIDs: [TokenID] { ids.map { TokenID($0) } }
+
+  /// The bytes of the token with this id, or nothing if there is none.
+  public func bytes(of id: TokenID) -> [UInt8]? {
+    range(of: id).map { Array(arena[$0]) }
+  }
+
+  /// The id of the token with exactly these bytes, or nothing if there is none. O(length).
+  public func id(of bytes: [UInt8]) -> TokenID? { id(of: bytes.span) }
+
+  /// The id of the token with exactly these bytes, or nothing if there is none. O(length).
+  public func id(of bytes: Span<UInt8>) -> TokenID? {
+    var slot = Self.hash(bytes) & (index.count - 1)
+    while index[slot] != 0 {
+      let position = Int(index[slot]) - 1
+      let range = Int(offsets[position])..<Int(offsets[position + 1])
+      if Self.equal(bytes, arena.span.extracting(range)) { return TokenID(ids[position]) }
+      slot = (slot + 1) & (index.count - 1)
+    }
+    return nil
+  }
+
+  /// Where the bytes of a token lie in `arena`.
+  @inline(__always)
+  func range(of id: TokenID) -> Range<Int>? {
+    guard let position = position(of: id) else { return nil }
+    return Int(offsets[position])..<Int(offsets[position + 1])
+  }
+
+  /// Position of an id among the ids.
+  @inline(__always)
+  private func position(of id: TokenID) -> Int? {
+    if !positionOfID.isEmpty {
+      guard id.rawValue < UInt32(positionOfID.count) else { return nil }
+      let position = positionOfID[Int(id.rawValue)]
+      return position == .max ? nil : Int(position)
+    }
+    var low = 0
+    var high = ids.count
+    while low < high {
+      let middle = (low + high) / 2
+      if ids[middle] < id.rawValue { low = middle + 1 } else { high = middle }
+    }
+    return low < ids.count && ids[low] == id.rawValue ? low : nil
+  }
+
+  /// FNV-1a with a last mix; the tables here are never fed by an adversary's choice of keys at run time.
+  private static func hash(_ bytes: Span<UInt8>) -> Int {
+    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+    for position in bytes.indices { hash = (hash ^ UInt64(bytes[position])) &* 0x100_0000_01B3 }
+    return Int(truncatingIfNeeded: (hash ^ (hash >> 29)) >> 1)
+  }
+
+  private static func equal(_ left: Span<UInt8>, _ right: Span<UInt8>) -> Bool {
+    guard left.count == right.count else { return false }
+    for position in left.indices where left[position] != right[position] { return false }
+    return true
+  }
+}
+
+/// Why tokens do not make a vocabulary.
+public enum VocabularyError: Error, Hashable, Sendable {
+  /// Two tokens have this id.
+  case duplicateID(TokenID)
+  /// Two ids have these bytes.
+  case duplicateToken([UInt8], TokenID, TokenID)
+  /// The token with this id has no bytes.
+  case emptyToken(TokenID)
+  /// No token stands for this byte alone, so that not every text could be encoded.
+  case missingByte(UInt8)
+  /// The tokens take more than 4 GiB.
+  case tooLarge
+  /// A merge names a token, or makes one, that is not in the vocabulary: its rank.
+  case unknownTokenInMerge(rank: Int)
+  /// The same pair stands twice among the merges: the rank of the second.
+  case duplicateMerge(rank: Int)
+}
+
+extension VocabularyError: CustomStringConvertible {
+  /// One sentence that says what does not fit.
+  public var description: String {
+    switch self {
+    case .duplicateID(let id): "id \(id) is given to two tokens"
+    case .duplicateToken(let bytes, let first, let second):
+      "ids \(first) and \(second) are both '\(ByteAlphabet.spelling(of: bytes))'"
+    case .emptyToken(let id): "the token with id \(id) is empty"
+    case .missingByte(let byte): "no token stands for byte \(byte) alone"
+    case .tooLarge: "the tokens take more than 4 GiB"
+    case .unknownTokenInMerge(let rank):
+      "merge \(rank) names a token, or makes one, that the vocabulary does not hold"
+    case .duplicateMerge(let rank): "merge \(rank) repeats an earlier pair"
+    }
+  }
+}

@@ -1,0 +1,144 @@
+/// Remembers the ids of short pre-tokens: at most 15 bytes and at most 4 ids, which is nearly all of them.
+///
+/// One slot of 32 bytes holds key and ids, so that a hit costs one cache line. The key is the pre-token's
+/// bytes, zero-padded to 16, with its length in the low half of the last byte; a filled slot has the
+/// number of its ids (1...4) in the high half of that byte. The table grows while it may, and starts anew
+/// when it is full at its largest: memory is bounded whatever the text.
+@safe struct PreTokenCacheStorage: ~Copyable {
+  struct Slot {
+    /// bytes 0...7 of the key, the first in the lowest bits
+    var low: UInt64
+    /// bytes 8...14, the length in bits 56...59, the number of ids in bits 60...63; 0 where free
+    var high: UInt64
+    var ids: SIMD4<UInt32>
+  }
+
+  /// A pre-token as a key of the table.
+  struct Key {
+    var low: UInt64
+    var high: UInt64
+
+    /// Spreads both words over all bits; the top ones choose the slot.
+    @inline(__always)
+    var hash: UInt64 {
+      let mixed = (low ^ (high &* 0x9E37_79B9_7F4A_7C15)) &* 0xD6E8_FEB8_6659_FD93
+      return (mixed ^ (mixed >> 32)) &* 0x9E37_79B9_7F4A_7C15
+    }
+  }
+
+  /// Longest pre-token that fits in a key, in bytes.
+  static let longestKey = 15
+  /// 2^14 slots take 512 KiB; a text of a page touches little of them.
+  private static let initialBits = 14
+  /// 2^20 slots take 32 MiB and hold the 335,000 distinct pre-tokens of 100 MB of English.
+  private static let largestBits = 20
+
+  private var slots: UnsafeMutablePointer<Slot>
+  private var bits: Int
+  private var filled = 0
+
+  init() {
+    bits = Self.initialBits
+    unsafe slots = Self.allocate(bits: bits)
+  }
+
+  deinit {
+    unsafe slots.deallocate()
+  }
+
+  private static func allocate(bits: Int) -> UnsafeMutablePointer<Slot> {
+    let slots = UnsafeMutablePointer<Slot>.allocate(capacity: 1 << bits)
+    unsafe slots.initialize(repeating: Slot(low: 0, high: 0, ids: .zero), count: 1 << bits)
+    return unsafe slots
+  }
+
+  /// The key of `length` bytes at `start`, of which 1...15 may be cached.
+  ///
+  /// - Parameter available: How many bytes may be read from `start` on, at least `length`.
+  @inline(__always)
+  static func key(_ start: UnsafePointer<UInt8>, length: Int, available: Int) -> Key {
+    var low: UInt64
+    var high: UInt64
+    let raw = unsafe UnsafeRawPointer(start)
+    if available >= 16 {
+      // 16 bytes may be read: what lies past the pre-token is masked off.
+      low = unsafe raw.loadUnaligned(as: UInt64.self)
+      high = unsafe raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+    } else {
+      low = 0
+      high = 0
+      for offset in 0..<length {
+        let byte = UInt64(unsafe start[offset])
+        if offset < 8 {
+          low |= byte << UInt64(8 * offset)
+        } else {
+          high |= byte << UInt64(8 * (offset - 8))
+        }
+      }
+    }
+    if length < 8 {
+      low &= (1 &<< UInt64(8 &* length)) &- 1
+      high = 0
+    } else {
+      high &= (1 &<< UInt64(8 &* (length &- 8))) &- 1
+    }
+    return Key(low: UInt64(littleEndian: low), high: UInt64(littleEndian: high) | UInt64(length) << 56)
+  }
+
+  /// Writes the ids of a pre-token to `output`, which has room for four, and returns their number;
+  /// 0 if the table does not hold it.
+  @inline(__always)
+  func find(_ key: Key, into output: UnsafeMutablePointer<TokenID>) -> Int {
+    let mask = (1 &<< bits) &- 1
+    var position = Int(truncatingIfNeeded: key.hash >> UInt64(64 &- bits))
+    while true {
+      // In bounds: masked. A walk ends because part of the slots are always free.
+      let slot = unsafe slots[position]
+      let difference = slot.high ^ key.high
+      if slot.low == key.low && difference &<< 4 == 0 && difference != 0 {
+        // Four are written whatever their number: there is room, and no branch.
+        unsafe UnsafeMutableRawPointer(output).storeBytes(of: slot.ids, as: SIMD4<UInt32>.self)
+        return Int(truncatingIfNeeded: difference >> 60)
+      }
+      if slot.high == 0 { return 0 }
+      position = (position &+ 1) & mask
+    }
+  }
+
+  /// Adds a pre-token that `find` did not find, with its 1...4 ids.
+  mutating func insert(_ key: Key, _ ids: SIMD4<UInt32>, count: Int) {
+    if filled * 5 >= (1 << bits) * 3 { makeRoom() }
+    unsafe Self.place(
+      Slot(low: key.low, high: key.high | UInt64(count) << 60, ids: ids), hash: key.hash,
+      in: slots, bits: bits)
+    filled += 1
+  }
+
+  private mutating func makeRoom() {
+    let old = unsafe slots
+    let oldCount = 1 << bits
+    if bits == Self.largestBits {
+      unsafe slots.update(
+        repeating: Slot(low: 0, high: 0, ids: .zero), count: oldCount)
+      filled = 0
+      return
+    }
+    bits = min(bits + 2, Self.largestBits)
+    unsafe slots = Self.allocate(bits: bits)
+    for position in 0..<oldCount {
+      let slot = unsafe old[position]
+      if slot.high == 0 { continue }
+      let key = Key(low: slot.low, high: slot.high & 0x0FFF_FFFF_FFFF_FFFF)
+      unsafe Self.place(slot, hash: key.hash, in: slots, bits: bits)
+    }
+    unsafe old.deallocate()
+  }
+
+  private static func place(
+    _ slot: Slot, hash: UInt64, in slots: UnsafeMutablePointer<Slot>, bits: Int
+  ) {
+    var position = Int(truncatingIfNeeded: hash >> UInt64(64 - bits))
+    while unsafe slots[position].high != 0 { position = (position + 1) & ((1 << bits) - 1) }
+    unsafe slots[position] = slot
+  }
+}

@@ -1,0 +1,54 @@
+/// Immutable data from which encoders are made: one model serves any number of threads.
+public protocol TokenModel: Sendable {
+  /// All tokens with their ids, special tokens included.
+  var vocabulary: Vocabulary { get }
+
+  /// Whether any bytes at all can be encoded and come back from decoding, valid UTF-8 or not.
+  var encodesAnyBytes: Bool { get }
+
+  /// Where a text may be cut without changing its ids.
+  var safeCuts: SafeCutRule { get }
+
+  /// A worker with its own scratch memory, for one thread at a time.
+  func makeEncoder() -> any TokenEncoder
+
+  /// A worker that turns ids into bytes.
+  func makeDecoder() -> any TokenDecoder
+}
+
+/// Encodes texts one after another; owns its scratch memory and caches, so it is never shared.
+public protocol TokenEncoder: AnyObject {
+  /// Appends the ids of a whole text to `ids`. On an error `ids` is as it was before.
+  ///
+  /// - Parameters:
+  ///   - text: Valid UTF-8; its end counts as the end of the text.
+  ///   - ids: Where to append.
+  func encode(_ text: Span<UInt8>, into ids: inout [TokenID]) throws(TokenizerError)
+
+  /// Appends the ids of bytes that are not all valid UTF-8.
+  ///
+  /// Called only where the model's `encodesAnyBytes` is true.
+  ///
+  /// - Parameters:
+  ///   - bytes: What to encode.
+  ///   - repaired: The same with each maximal bad sequence as U+FFFD: what to split.
+  ///   - ids: Where to append.
+  func encode(
+    _ bytes: Span<UInt8>, repaired: RepairedText, into ids: inout [TokenID]
+  ) throws(TokenizerError)
+}
+
+/// Turns ids into bytes, one piece of a stream after another.
+public protocol TokenDecoder: AnyObject {
+  /// Appends the bytes of `ids` to `bytes`.
+  ///
+  /// - Parameters:
+  ///   - ids: The next ids of the stream.
+  ///   - skipped: Special tokens that leave no bytes.
+  ///   - bytes: Where to append.
+  /// - Throws: `TokenizerError.unknownTokenID` with the index within `ids`; `bytes` then holds what
+  ///   came before it.
+  func decode(
+    _ ids: Span<TokenID>, skipping skipped: SpecialTokens?, into bytes: inout [UInt8]
+  ) throws(TokenizerError)
+}

@@ -1,0 +1,141 @@
+extension Tokenizer {
+  /// The ids of a text.
+  ///
+  /// - Parameters:
+  ///   - text: Any string.
+  ///   - special: What to do where it spells a special token.
+  ///   - addSpecialTokens: Whether to begin with `<bos>` and end with `<eos>`, where the tokenizer has them.
+  /// - Complexity: O(n log n) in the length of the longest pre-token, else O(n).
+  public func encode(
+    _ text: String, special: SpecialTokenPolicy = .text, addSpecialTokens: Bool = false
+  ) throws(TokenizerError) -> [TokenID] {
+    var ids: [TokenID] = []
+    if addSpecialTokens, let first = specialTokens["<bos>"] { ids.append(first) }
+    var text = text
+    text.makeContiguousUTF8()
+    let encoder = TextEncoder(self, EncodingOptions(special: special))
+    try encoder.encode(text.utf8Span.span, into: &ids)
+    if addSpecialTokens, let last = specialTokens["<eos>"] { ids.append(last) }
+    return ids
+  }
+
+  /// The ids of a text in which nothing is special.
+  public func encodeOrdinary(_ text: String) throws(TokenizerError) -> [TokenID] {
+    try encode(text, special: .text)
+  }
+
+  /// The ids of bytes, valid UTF-8 or not.
+  ///
+  /// - Parameters:
+  ///   - bytes: A whole text: its end counts as the end of the text.
+  ///   - options: What to do with special tokens and with bad bytes.
+  ///   - threads: On how many threads to work, at least 1. The ids do not depend on it.
+  public func encode(
+    _ bytes: Span<UInt8>, options: EncodingOptions = EncodingOptions(), threads: Int = 1
+  ) throws(TokenizerError) -> [TokenID] {
+    var ids: [TokenID] = []
+    if threads <= 1 {
+      try TextEncoder(self, options).encode(bytes, into: &ids)
+    } else {
+      for piece in try ParallelEncoder(self, options, threads: threads).encode(bytes) { ids += piece }
+    }
+    return ids
+  }
+
+  /// The number of ids that `encode` gives, without keeping them.
+  public func count(
+    _ bytes: Span<UInt8>, options: EncodingOptions = EncodingOptions(), threads: Int = 1
+  ) throws(TokenizerError) -> Int {
+    let encoder = StreamEncoder(self, options: options, threads: threads)
+    var count = 0
+    var start = 0
+    while start < bytes.count {
+      let end = min(bytes.count, start + (1 << 20))
+      for piece in try encoder.append(bytes.extracting(start..<end)) { count += piece.count }
+      start = end
+    }
+    for piece in try encoder.finish() { count += piece.count }
+    return count
+  }
+}
+
+/// Encodes whole texts on one thread: special tokens, bad bytes, then the model. Owned by one thread.
+final class TextEncoder {
+  private let tokenizer: Tokenizer
+  private let options: EncodingOptions
+  private let encoder: any TokenEncoder
+
+  init(_ tokenizer: Tokenizer, _ options: EncodingOptions) {
+    self.tokenizer = tokenizer
+    self.options = options
+    encoder = tokenizer.model.makeEncoder()
+  }
+
+  /// Appends the ids of a whole text. On an error `ids` is as it was before.
+  func encode(_ text: Span<UInt8>, into ids: inout [TokenID]) throws(TokenizerError) {
+    let countBefore = ids.count
+    do throws(TokenizerError) {
+      var start = 0
+      if options.special != .text {
+        while let (range, entry) = tokenizer.specialTokens.first(in: text, from: start) {
+          if options.special == .refuse {
+            throw TokenizerError.specialTokenInText(entry.text, offset: range.lowerBound)
+          }
+          try encodeOrdinary(text, start..<range.lowerBound, into: &ids)
+          ids.append(entry.id)
+          start = range.upperBound
+        }
+      }
+      try encodeOrdinary(text, start..<text.count, into: &ids)
+    } catch {
+      ids.removeSubrange(countBefore...)
+      throw error
+    }
+  }
+
+  /// Appends the ids of a range of `text` that is a text of its own and holds nothing special.
+  func encodeOrdinary(
+    _ text: Span<UInt8>, _ range: Range<Int>, into ids: inout [TokenID]
+  ) throws(TokenizerError) {
+    if range.isEmpty { return }
+    do {
+      try encodeOrdinary(text.extracting(range), into: &ids)
+    } catch {
+      throw error.moved(by: range.lowerBound)
+    }
+  }
+
+  private func encodeOrdinary(_ text: Span<UInt8>, into ids: inout [TokenID]) throws(TokenizerError) {
+    guard let bad = UTF8Validation.firstInvalidSequence(in: text) else {
+      return try encoder.encode(text, into: &ids)
+    }
+    if options.invalidUTF8 == .refuse
+      || options.invalidUTF8 == .bytes && !tokenizer.model.encodesAnyBytes
+    {
+      throw .invalidUTF8(offset: bad.lowerBound)
+    }
+    let repaired = RepairedText(repairing: text)
+    if options.invalidUTF8 == .replace {
+      try encoder.encode(repaired.bytes.span, into: &ids)
+    } else {
+      try encoder.encode(text, repaired: repaired, into: &ids)
+    }
+  }
+}
+
+extension TokenizerError {
+  /// The same error, its offset counted from `distance` bytes earlier.
+  func moved(by distance: Int) -> TokenizerError {
+    switch self {
+    case .invalidUTF8(let offset): .invalidUTF8(offset: offset + distance)
+    case .unknownCharacter(let text, let offset):
+      .unknownCharacter(text, offset: offset + distance)
+    case .unknownWord(let text, let offset): .unknownWord(text, offset: offset + distance)
+    case .specialTokenInText(let text, let offset):
+      .specialTokenInText(text, offset: offset + distance)
+    case .preTokenization(.matchFailed(let message, let offset)):
+      .preTokenization(.matchFailed(message: message, offset: offset + distance))
+    case .preTokenization(.badPattern), .unknownTokenID, .noSuchSpecialToken: self
+    }
+  }
+}
