@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Shared by the scripts beside it, which read it with `source`. Not a program.
 #
 # Sets `root` (the top folder of the package) and defines:
