@@ -42,7 +42,8 @@ def train_theirs(text, size, min_frequency, folder):
 
 def read_model(folder):
     # Split at "\n" alone: a merge may hold any other of the line ends Python knows.
-    lines = (folder / "merges.txt").read_text(encoding="utf-8", newline="").split("\n")
+    with open(folder / "merges.txt", encoding="utf-8", newline="") as file:
+        lines = file.read().split("\n")
     if lines and lines[0].startswith("#version"):
         del lines[0]
     if lines and lines[-1] == "":
