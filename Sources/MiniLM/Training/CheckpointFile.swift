@@ -29,15 +29,17 @@ struct Checksum {
 struct AtomicFileWriter: ~Copyable {
   private let path: String
   private let asidePath: String
-  private var descriptor: Int32
+  private let descriptor: Int32
   private var checksum = Checksum()
   private var isOpen = true
 
   init(path: String) throws(MiniLMError) {
-    self.path = path
-    asidePath = "\(path).partial-\(getpid())"
-    descriptor = unsafe open(asidePath, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
+    let asidePath = "\(path).partial-\(getpid())"
+    let descriptor = unsafe open(asidePath, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
     if descriptor < 0 { throw .cannotCreate(path: path, reason: systemReason()) }
+    self.path = path
+    self.asidePath = asidePath
+    self.descriptor = descriptor
   }
 
   deinit {
@@ -101,15 +103,17 @@ struct CheckpointFileReader: ~Copyable {
   let size: Int
 
   init(path: String) throws(MiniLMError) {
-    self.path = path
-    descriptor = unsafe open(path, O_RDONLY)
+    let descriptor = unsafe open(path, O_RDONLY)
     if descriptor < 0 { throw .cannotRead(path: path, reason: systemReason()) }
     let end = lseek(descriptor, 0, SEEK_END)
     let start = lseek(descriptor, 0, SEEK_SET)
-    size = Int(end)
     if end < 0 || start != 0 {
+      _ = close(descriptor)
       throw .cannotRead(path: path, reason: "it is not a plain file")
     }
+    self.path = path
+    self.descriptor = descriptor
+    size = Int(end)
   }
 
   deinit { _ = close(descriptor) }
