@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "MiniLMKernels.h"
 #include "scalar_classes.h"
 
 #endif
