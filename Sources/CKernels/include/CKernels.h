@@ -6,5 +6,6 @@
 
 #include "MiniLMKernels.h"
 #include "scalar_classes.h"
+#include "utf8_kernels.h"
 
 #endif
