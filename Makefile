@@ -1,0 +1,57 @@
+# Verbs:
+#   build      the program, optimised, in .build/release (the Swift runtime linked in on Linux)
+#   test       install what is missing, build, run every test
+#   check      lint, tests in debug and release, self-tests of the scripts: all of it, before a merge
+#   demo       install what is missing, build, do the main job on a real text
+#   install    PREFIX=/usr/local DESTDIR=: program, vocabularies, completions, manual page
+#   uninstall  take the same files away again
+#   format     rewrite the sources in the project's format
+#   lint       complain about format and about imports that cross the fence
+#   setup      install the system packages: PCRE2, ICU, OpenBLAS
+#   clean      remove what was built
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+SWIFT ?= swift
+RELEASE = -c release
+ifeq ($(shell uname -s),Linux)
+RELEASE += --static-swift-stdlib
+endif
+
+.DEFAULT_GOAL := build
+.PHONY: build test check demo install uninstall format lint setup clean
+
+build:
+	scripts/setup --check
+	$(SWIFT) build $(RELEASE) --product tokenize
+
+# The first build is what the tests of the program run; the second adds the tests themselves.
+test: setup
+	$(SWIFT) build
+	$(SWIFT) test
+
+check:
+	scripts/check
+
+demo: setup build
+	scripts/demo
+
+install:
+	scripts/install --prefix '$(PREFIX)' --destdir '$(DESTDIR)'
+
+uninstall:
+	scripts/install --uninstall --prefix '$(PREFIX)' --destdir '$(DESTDIR)'
+
+format:
+	$(SWIFT) format --in-place --parallel --recursive Sources Tests Package.swift
+
+lint:
+	scripts/lint
+
+setup:
+	scripts/setup
+
+clean:
+	$(SWIFT) package clean
+	rm -rf .build/manual .build/peers
