@@ -37,7 +37,9 @@ extension Tokenizer {
     if threads <= 1 {
       try TextEncoder(self, options).encode(bytes, into: &ids)
     } else {
-      for piece in try ParallelEncoder(self, options, threads: threads).encode(bytes) { ids += piece }
+      for piece in try ParallelEncoder(self, options, threads: threads).encode(bytes) {
+        ids += piece
+      }
     }
     return ids
   }
@@ -105,7 +107,8 @@ final class TextEncoder {
     }
   }
 
-  private func encodeOrdinary(_ text: Span<UInt8>, into ids: inout [TokenID]) throws(TokenizerError) {
+  private func encodeOrdinary(_ text: Span<UInt8>, into ids: inout [TokenID]) throws(TokenizerError)
+  {
     guard let bad = UTF8Validation.firstInvalidSequence(in: text) else {
       return try encoder.encode(text, into: &ids)
     }

@@ -83,7 +83,9 @@ final class ParallelEncoder {
           tokenizer.model.safeCuts.lastSafeCut(
             in: text.extracting(range), notAfter: wished - range.lowerBound
           ).map { $0 + range.lowerBound } ?? range.lowerBound
-        if cut > range.lowerBound { shares[shares.count - 1].append(.ordinary(range.lowerBound..<cut)) }
+        if cut > range.lowerBound {
+          shares[shares.count - 1].append(.ordinary(range.lowerBound..<cut))
+        }
         if cut == range.lowerBound, filled == 0 { break }
         range = cut..<range.upperBound
         shares.append([])
@@ -118,7 +120,9 @@ public final class StreamEncoder {
   private var wanted: Int
 
   /// An encoder for one stream.
-  public init(_ tokenizer: Tokenizer, options: EncodingOptions = EncodingOptions(), threads: Int = 1) {
+  public init(
+    _ tokenizer: Tokenizer, options: EncodingOptions = EncodingOptions(), threads: Int = 1
+  ) {
     self.tokenizer = tokenizer
     self.options = options
     parallel = ParallelEncoder(tokenizer, options, threads: threads)

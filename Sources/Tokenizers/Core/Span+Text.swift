@@ -4,6 +4,13 @@ extension Span where Element == UInt8 {
     String(decoding: array(in: range), as: UTF8.self)
   }
 
+  /// Whether both hold the same bytes.
+  func elementsEqual(_ other: Span<UInt8>) -> Bool {
+    guard count == other.count else { return false }
+    for position in indices where self[position] != other[position] { return false }
+    return true
+  }
+
   /// A copy of the bytes of a range.
   func array(in range: Range<Int>) -> [UInt8] {
     let part = extracting(range)

@@ -45,7 +45,8 @@ extension TokenizerError: CustomStringConvertible {
       let digits = String(scalar.value, radix: 16, uppercase: true)
       return "U+" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
     }
-    return "'\(text)' (\(points.joined(separator: " "))\(text.unicodeScalars.count > 4 ? " …" : ""))"
+    return
+      "'\(text)' (\(points.joined(separator: " "))\(text.unicodeScalars.count > 4 ? " …" : ""))"
   }
 }
 

@@ -33,6 +33,32 @@ public struct Vocabulary: Sendable {
     try self.init(arena: arena, offsets: offsets, ids: sorted.map(\.id.rawValue))
   }
 
+  /// Takes tokens whose bytes lie anywhere in `arena`, ids ascending.
+  init(arena: [UInt8], ranges: [Range<Int>], ids: [UInt32]) throws(VocabularyError) {
+    guard UInt32(exactly: arena.count) != nil else { throw .tooLarge }
+    var ordered: [UInt8] = []
+    var offsets: [UInt32] = [0]
+    offsets.reserveCapacity(ids.count + 1)
+    var end = 0
+    for range in ranges {
+      if range.lowerBound != end || !ordered.isEmpty {
+        // Not in the order of the ids: copied together.
+        if ordered.isEmpty { ordered = Array(arena[..<end]) }
+        ordered += arena[range]
+      }
+      end += range.count
+      offsets.append(UInt32(end))
+    }
+    try self.init(arena: ordered.isEmpty ? arena : ordered, offsets: offsets, ids: ids)
+  }
+
+  /// The same vocabulary with other bytes for some of its tokens.
+  func replacing(_ entries: [SpecialTokens.Entry]) throws(VocabularyError) -> Vocabulary {
+    var texts: [TokenID: [UInt8]] = [:]
+    for entry in entries { texts[entry.id] = Array(entry.text.utf8) }
+    return try Vocabulary(tokenIDs.map { (texts[$0] ?? bytes(of: $0) ?? [], $0) })
+  }
+
   /// Takes tokens that already lie in the order of their ids.
   init(arena: [UInt8], offsets: [UInt32], ids: [UInt32]) throws(VocabularyError) {
     self.arena = arena
@@ -62,7 +88,7 @@ public struct Vocabulary: Sendable {
       while index[slot] != 0 {
         let other = Int(index[slot]) - 1
         let otherRange = Int(offsets[other])..<Int(offsets[other + 1])
-        if Self.equal(arena.span.extracting(range), arena.span.extracting(otherRange)) {
+        if arena.span.extracting(range).elementsEqual(arena.span.extracting(otherRange)) {
           throw .duplicateToken(Array(arena[range]), TokenID(ids[other]), TokenID(ids[position]))
         }
         slot = (slot + 1) & (size - 1)
@@ -95,7 +121,7 @@ public struct Vocabulary: Sendable {
     while index[slot] != 0 {
       let position = Int(index[slot]) - 1
       let range = Int(offsets[position])..<Int(offsets[position + 1])
-      if Self.equal(bytes, arena.span.extracting(range)) { return TokenID(ids[position]) }
+      if bytes.elementsEqual(arena.span.extracting(range)) { return TokenID(ids[position]) }
       slot = (slot + 1) & (index.count - 1)
     }
     return nil
@@ -110,7 +136,7 @@ public struct Vocabulary: Sendable {
 
   /// Position of an id among the ids.
   @inline(__always)
-  private func position(of id: TokenID) -> Int? {
+  func position(of id: TokenID) -> Int? {
     if !positionOfID.isEmpty {
       guard id.rawValue < UInt32(positionOfID.count) else { return nil }
       let position = positionOfID[Int(id.rawValue)]
@@ -130,12 +156,6 @@ public struct Vocabulary: Sendable {
     var hash: UInt64 = 0xCBF2_9CE4_8422_2325
     for position in bytes.indices { hash = (hash ^ UInt64(bytes[position])) &* 0x100_0000_01B3 }
     return Int(truncatingIfNeeded: (hash ^ (hash >> 29)) >> 1)
-  }
-
-  private static func equal(_ left: Span<UInt8>, _ right: Span<UInt8>) -> Bool {
-    guard left.count == right.count else { return false }
-    for position in left.indices where left[position] != right[position] { return false }
-    return true
   }
 }
 

@@ -27,15 +27,11 @@ public enum GPT2Files {
     vocab: [UInt8], merges: [UInt8], vocabName: String = "vocab.json",
     mergesName: String = "merges.txt"
   ) throws(FormatError) -> Contents {
-    var entries: [VocabEntry]
-    var vocabulary: Vocabulary
+    let (vocabulary, traits): (Vocabulary, [EntryTraits])
     do {
-      entries = try readVocab(vocab)
-      vocabulary = try Vocabulary(entries.map { ($0.bytes, $0.id) })
-    } catch let error as FormatError {
-      throw error.of(vocabName)
+      (vocabulary, traits) = try readVocab(vocab)
     } catch {
-      throw FormatError(file: vocabName, place: .file, message: "\(error)")
+      throw error.of(vocabName)
     }
     let pairs: [BPEModel.Merge]
     do {
@@ -44,96 +40,121 @@ public enum GPT2Files {
       throw error.of(mergesName)
     }
 
-    var made = Set(pairs.map(\.merged))
+    var made = [Bool](repeating: false, count: vocabulary.count)
+    for merge in pairs {
+      if let position = vocabulary.position(of: merge.merged) { made[position] = true }
+    }
     var special: [SpecialTokens.Entry] = []
-    var respelled = false
-    for index in entries.indices where entries[index].isLong {
-      let entry = entries[index]
-      if made.contains(entry.id) { continue }
-      made.insert(entry.id)
-      special.append(.init(text: String(decoding: entry.spelling, as: UTF8.self), id: entry.id))
+    var respelled: [SpecialTokens.Entry] = []
+    for position in made.indices where traits[position].isLong && !made[position] {
+      let id = TokenID(vocabulary.ids[position])
+      let bytes = vocabulary.bytes(of: id) ?? []
+      let text =
+        traits[position].isSpelled
+        ? ByteAlphabet.spelling(of: bytes) : String(decoding: bytes, as: UTF8.self)
+      special.append(.init(text: text, id: id))
       // A special token stands for its own text, not for bytes spelled in the alphabet.
-      if entry.bytes != entry.spelling {
-        entries[index].bytes = entry.spelling
-        respelled = true
-      }
+      if !bytes.elementsEqual(text.utf8) { respelled.append(.init(text: text, id: id)) }
     }
     do {
-      if respelled { vocabulary = try Vocabulary(entries.map { ($0.bytes, $0.id) }) }
+      return Contents(
+        vocabulary: respelled.isEmpty ? vocabulary : try vocabulary.replacing(respelled),
+        merges: pairs, specialTokens: SpecialTokens(special))
     } catch {
       throw FormatError(file: vocabName, place: .file, message: "\(error)")
     }
-    return Contents(
-      vocabulary: vocabulary, merges: pairs, specialTokens: SpecialTokens(special))
   }
 
-  /// One entry of `vocab.json`.
-  private struct VocabEntry {
-    /// UTF-8 of the key
-    var spelling: [UInt8]
-    /// what the key spells in the byte-level alphabet, or its own UTF-8 where it spells nothing
-    var bytes: [UInt8]
-    var id: TokenID
-    /// whether the key has more than one character
+  /// What the spelling of an entry of `vocab.json` tells beside its bytes.
+  private struct EntryTraits {
+    /// Whether it has more than one character.
     var isLong: Bool
+    /// Whether it is spelled in the byte-level alphabet.
+    var isSpelled: Bool
   }
 
-  private static func readVocab(_ file: [UInt8]) throws(FormatError) -> [VocabEntry] {
-    var entries: [VocabEntry] = []
-    try VocabJSON.forEachEntry(of: file) { spelling, id in entries.append(entry(spelling, id)) }
-    return entries
+  /// Reads `vocab.json` into one arena, without an array for each token: start-up waits for this.
+  ///
+  /// - Returns: The vocabulary, and the traits of its entries in the order of their ids.
+  private static func readVocab(
+    _ file: [UInt8]
+  ) throws(FormatError) -> (Vocabulary, [EntryTraits]) {
+    var arena: [UInt8] = []
+    arena.reserveCapacity(file.count / 2)
+    var entries: [(id: UInt32, range: Range<Int>, traits: EntryTraits)] = []
+    try VocabJSON.forEachEntry(of: file) { spelling, id in
+      let start = arena.count
+      let (isSpelled, scalarCount) = decodeSpelling(spelling, into: &arena)
+      if !isSpelled {
+        // Outside of the alphabet: the entry can only be its own text.
+        arena.removeSubrange(start...)
+        for position in spelling.indices { arena.append(spelling[position]) }
+      }
+      entries.append(
+        (
+          id.rawValue, start..<arena.count,
+          EntryTraits(isLong: scalarCount > 1, isSpelled: isSpelled)
+        ))
+    }
+    var order = true
+    for index in 1..<max(1, entries.count) where entries[index - 1].id >= entries[index].id {
+      order = false
+    }
+    if !order { entries.sort { $0.id < $1.id } }
+    do {
+      let vocabulary = try Vocabulary(
+        arena: arena, ranges: entries.map(\.range), ids: entries.map(\.id))
+      return (vocabulary, entries.map(\.traits))
+    } catch {
+      throw FormatError(place: .file, message: "\(error)")
+    }
   }
 
-  private static func entry(_ spelling: [UInt8], _ id: TokenID) -> VocabEntry {
-    let (bytes, scalarCount) = decodeSpelling(spelling.span)
-    return VocabEntry(
-      spelling: spelling, bytes: bytes ?? spelling, id: id, isLong: scalarCount > 1)
-  }
-
-  /// The bytes that valid UTF-8 spells in the byte-level alphabet, nothing if it holds a character
-  /// outside of it, and the number of its characters.
-  private static func decodeSpelling(_ text: Span<UInt8>) -> (bytes: [UInt8]?, scalarCount: Int) {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(text.count)
+  /// Appends the bytes that valid UTF-8 spells in the byte-level alphabet.
+  ///
+  /// - Returns: Whether all characters are in the alphabet, and how many there are.
+  private static func decodeSpelling(
+    _ text: Span<UInt8>, into bytes: inout [UInt8]
+  ) -> (isSpelled: Bool, scalarCount: Int) {
     var scalarCount = 0
-    var spelled = true
+    var isSpelled = true
     var position = 0
     while position < text.count {
+      let sequence = text.utf8Sequence(at: position)
+      position += sequence.length
       scalarCount += 1
-      let first = UInt32(text[position])
-      var scalar = first
-      if first >= 0xC0, first < 0xE0, position + 1 < text.count {
-        scalar = (first & 0x1F) << 6 | UInt32(text[position + 1] & 0x3F)
-        position += 2
-      } else if first < 0x80 {
-        position += 1
+      if let byte = ByteAlphabet.byte(ofScalar: sequence.scalar) {
+        bytes.append(byte)
       } else {
-        scalar = .max
-        position += first >= 0xF0 ? 4 : 3
+        isSpelled = false
       }
-      if let byte = ByteAlphabet.byte(ofScalar: scalar) { bytes.append(byte) } else { spelled = false }
     }
-    return (spelled ? bytes : nil, scalarCount)
+    return (isSpelled, scalarCount)
   }
 
   private static func readMerges(
     _ file: [UInt8], _ vocabulary: Vocabulary
   ) throws(FormatError) -> [BPEModel.Merge] {
     var merges: [BPEModel.Merge] = []
+    merges.reserveCapacity(vocabulary.count)
+    var bytes: [UInt8] = []
     var lines = LineReader(file)
     while let (line, number) = lines.next() {
       let text = file.span.extracting(line)
       if number == 1, starts(text, with: "#version") { continue }
       if text.isEmpty { continue }
-      merges.append(try readMerge(text, number, vocabulary))
+      merges.append(try readMerge(text, number, vocabulary, &bytes))
     }
     return merges
   }
 
+  /// Reads one merge; `bytes` is scratch memory.
   private static func readMerge(
-    _ line: Span<UInt8>, _ number: Int, _ vocabulary: Vocabulary
+    _ line: Span<UInt8>, _ number: Int, _ vocabulary: Vocabulary, _ bytes: inout [UInt8]
   ) throws(FormatError) -> BPEModel.Merge {
-    func fail(_ message: String) -> FormatError { FormatError(place: .line(number), message: message) }
+    func fail(_ message: String) -> FormatError {
+      FormatError(place: .line(number), message: message)
+    }
     var space: Int?
     for position in line.indices where line[position] == 0x20 {
       if space != nil { throw fail("two tokens separated by one space expected, more fields met") }
@@ -142,34 +163,30 @@ public enum GPT2Files {
     guard let space, space > 0, space < line.count - 1 else {
       throw fail("two tokens separated by one space expected")
     }
-    guard isValidUTF8(line) else { throw fail("the line is not valid UTF-8") }
-    let left = line.extracting(0..<space)
-    let right = line.extracting(space + 1..<line.count)
-    func known(_ field: Span<UInt8>) throws(FormatError) -> (bytes: [UInt8], id: TokenID) {
-      guard let bytes = decodeSpelling(field).bytes else {
-        throw fail("'\(text(field))' holds a character that stands for no byte")
-      }
-      guard let id = vocabulary.id(of: bytes) else {
-        throw fail("the token '\(text(field))' is not in the vocabulary")
-      }
-      return (bytes, id)
+    guard UTF8Validation.isValid(line) else { throw fail("the line is not valid UTF-8") }
+    bytes.removeAll(keepingCapacity: true)
+    let left = 0..<space
+    let right = space + 1..<line.count
+    guard decodeSpelling(line.extracting(left), into: &bytes).isSpelled else {
+      throw fail("'\(line.string(in: left))' holds a character that stands for no byte")
     }
-    let (leftBytes, leftID) = try known(left)
-    let (rightBytes, rightID) = try known(right)
-    guard let merged = vocabulary.id(of: leftBytes + rightBytes) else {
-      throw fail("'\(text(left))' and '\(text(right))' make a token that is not in the vocabulary")
+    let middle = bytes.count
+    guard decodeSpelling(line.extracting(right), into: &bytes).isSpelled else {
+      throw fail("'\(line.string(in: right))' holds a character that stands for no byte")
+    }
+    let joined = bytes.span
+    guard let leftID = vocabulary.id(of: joined.extracting(0..<middle)) else {
+      throw fail("the token '\(line.string(in: left))' is not in the vocabulary")
+    }
+    guard let rightID = vocabulary.id(of: joined.extracting(middle..<joined.count)) else {
+      throw fail("the token '\(line.string(in: right))' is not in the vocabulary")
+    }
+    guard let merged = vocabulary.id(of: joined) else {
+      throw fail(
+        "'\(line.string(in: left))' and '\(line.string(in: right))' make a token that is not in the"
+          + " vocabulary")
     }
     return BPEModel.Merge(left: leftID, right: rightID, merged: merged)
-  }
-
-  private static func isValidUTF8(_ bytes: Span<UInt8>) -> Bool {
-    (try? UTF8Span(validating: bytes)) != nil
-  }
-
-  private static func text(_ bytes: Span<UInt8>) -> String {
-    var copy: [UInt8] = []
-    for position in bytes.indices { copy.append(bytes[position]) }
-    return String(decoding: copy, as: UTF8.self)
   }
 
   private static func starts(_ bytes: Span<UInt8>, with prefix: String) -> Bool {
@@ -201,7 +218,8 @@ extension GPT2Files {
         ? String(decoding: bytes, as: UTF8.self) : ByteAlphabet.spelling(of: bytes)
       guard spellings.insert(Array(spelling.utf8)).inserted else {
         throw FormatError(
-          place: .file, message: "two tokens are spelled '\(spelling)', which vocab.json cannot hold")
+          place: .file,
+          message: "two tokens are spelled '\(spelling)', which vocab.json cannot hold")
       }
       if text.utf8.count > 1 { text += ", " }
       text += JSONValue.quoted(spelling, asciiOnly: true)

@@ -115,9 +115,14 @@ struct JSONScanner {
     guard position + 4 <= bytes.count else { throw error("the string has no end", at: start) }
     var value: UInt32 = 0
     for _ in 0..<4 {
-      guard let digit = Character(Unicode.Scalar(bytes[position])).hexDigitValue,
-        bytes[position] < 0x80
-      else { throw error("four hexadecimal digits expected after \\u", at: start) }
+      let byte = bytes[position]
+      let digit: UInt8
+      switch byte {
+      case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0")
+      case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = byte - UInt8(ascii: "a") + 10
+      case UInt8(ascii: "A")...UInt8(ascii: "F"): digit = byte - UInt8(ascii: "A") + 10
+      default: throw error("four hexadecimal digits expected after \\u", at: start)
+      }
       value = value << 4 | UInt32(digit)
       position += 1
     }

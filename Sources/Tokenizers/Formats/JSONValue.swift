@@ -79,7 +79,9 @@ extension JSONValue {
     try scanner.expectEnd()
   }
 
-  private static func scan(_ scanner: inout JSONScanner, depth: Int) throws(FormatError) -> JSONValue {
+  private static func scan(_ scanner: inout JSONScanner, depth: Int) throws(FormatError)
+    -> JSONValue
+  {
     if depth > deepest { throw scanner.error("nested deeper than \(deepest) levels") }
     switch scanner.peek() {
     case UInt8(ascii: "{"):

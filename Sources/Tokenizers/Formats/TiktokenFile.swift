@@ -43,7 +43,9 @@ public enum TiktokenFile {
   private static func readLine(
     _ line: Span<UInt8>, _ number: Int
   ) throws(FormatError) -> (bytes: [UInt8], id: TokenID) {
-    func fail(_ message: String) -> FormatError { FormatError(place: .line(number), message: message) }
+    func fail(_ message: String) -> FormatError {
+      FormatError(place: .line(number), message: message)
+    }
     var space = 0
     while space < line.count, line[space] != 0x20 { space += 1 }
     guard space < line.count else {

@@ -25,7 +25,10 @@ public enum TokenizerFolder {
       }
       members.append(.init("model", .string("bpe")))
       files.append(
-        ("vocab.json", try GPT2Files.vocab(of: model.vocabulary, specialTokens: tokenizer.specialTokens)))
+        (
+          "vocab.json",
+          try GPT2Files.vocab(of: model.vocabulary, specialTokens: tokenizer.specialTokens)
+        ))
       files.append(("merges.txt", GPT2Files.merges(of: model)))
       files.append(("tokenizer.json", TokenizerJSONFile.bytes(of: model, tokenizer)))
       if let pattern = tokenizer.splitPattern {
@@ -114,7 +117,8 @@ extension Tokenizer {
     guard let (vocab, merges) = pairs.first(where: { FileBytes.exists(path + "/" + $0.0) }) else {
       throw FormatError(
         file: path, place: .file,
-        message: "the folder holds neither vocab.json and merges.txt nor encoder.json and vocab.bpe")
+        message: "the folder holds neither vocab.json and merges.txt nor encoder.json and vocab.bpe"
+      )
     }
     let contents = try GPT2Files.read(
       vocab: try FileBytes.read(path + "/" + vocab),
@@ -266,7 +270,9 @@ private struct Manifest {
 private enum PlainVocab {
   static func read(_ file: [UInt8]) throws -> Vocabulary {
     var tokens: [(bytes: [UInt8], id: TokenID)] = []
-    try VocabJSON.forEachEntry(of: file) { spelling, id in tokens.append((spelling, id)) }
+    try VocabJSON.forEachEntry(of: file) { spelling, id in
+      tokens.append((spelling.array(in: 0..<spelling.count), id))
+    }
     do {
       return try Vocabulary(tokens)
     } catch {

@@ -91,7 +91,8 @@ enum TokenizerJSONFile {
   /// the whole. The splits are the same.
   private static func expression(_ pattern: SplitPattern) -> String {
     guard pattern == .cl100k else { return pattern.expression }
-    return #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"#
+    return
+      #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"#
       + #"|\s*[\r\n]+|\s+(?!\S)|\s+"#
   }
 }

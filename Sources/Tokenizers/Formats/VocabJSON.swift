@@ -4,22 +4,23 @@ enum VocabJSON {
   ///
   /// - Throws: `FormatError` with the byte offset of what is not an entry.
   static func forEachEntry(
-    of file: [UInt8], _ body: (_ spelling: [UInt8], _ id: TokenID) -> Void
+    of file: [UInt8], _ body: (_ spelling: Span<UInt8>, _ id: TokenID) -> Void
   ) throws(FormatError) {
     var scanner = JSONScanner(file)
     guard scanner.isValidUTF8() else {
       throw FormatError(place: .file, message: "the file is not valid UTF-8")
     }
     try scanner.expect(UInt8(ascii: "{"), "an object of tokens and ids, '{',")
+    var spelling: [UInt8] = []
     if !scanner.take(UInt8(ascii: "}")) {
       repeat {
         let start = scanner.position
-        var spelling: [UInt8] = []
+        spelling.removeAll(keepingCapacity: true)
         try scanner.scanString(into: &spelling)
         try scanner.expect(UInt8(ascii: ":"), "':'")
         let id = try scanner.scanUInt32()
         if spelling.isEmpty { throw scanner.error("a token is empty", at: start) }
-        body(spelling, TokenID(id))
+        body(spelling.span, TokenID(id))
       } while scanner.take(UInt8(ascii: ","))
       try scanner.expect(UInt8(ascii: "}"), "',' or '}'")
     }

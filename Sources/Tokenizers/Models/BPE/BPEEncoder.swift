@@ -11,8 +11,9 @@ final class BPEEncoder: TokenEncoder {
   private var cache = PreTokenCacheStorage()
   private var longCache = LongPreTokenCache()
   private var ends: [Int] = []
-  /// Ids of short pre-tokens on their way to the output, with room for four past the last.
-  private var batchIDs = [TokenID](repeating: 0, count: batch * 4 + 4)
+  /// Ids of short pre-tokens on their way to the output.
+  private var batchIDs = [TokenID](
+    repeating: 0, count: PreTokenCacheStorage.outputRoom(forPreTokens: batch))
 
   init(_ model: BPEModel) {
     self.model = model
@@ -65,7 +66,8 @@ final class BPEEncoder: TokenEncoder {
     var start = start
     while index < ends.count {
       // Runs over pre-tokens that the short cache holds; stops at one that it does not.
-      let (hits, count) = encodeHits(text, start, ends.extracting(index..<ends.count))
+      let (hits, count) = cache.encode(
+        text, from: start, ends.extracting(index..<ends.count), into: &batchIDs)
       ids.append(contentsOf: batchIDs[..<count])
       index += hits
       if hits > 0 { start = ends[index - 1] }
@@ -73,36 +75,6 @@ final class BPEEncoder: TokenEncoder {
         encodeMiss(text.extracting(start..<ends[index]), into: &ids)
         start = ends[index]
         index += 1
-      }
-    }
-  }
-
-  /// Writes ids to `batchIDs` for as many pre-tokens as the short cache holds in a row.
-  ///
-  /// - Returns: How many pre-tokens, and how many ids.
-  private func encodeHits(
-    _ text: Span<UInt8>, _ start: Int, _ ends: Span<Int>
-  ) -> (hits: Int, count: Int) {
-    unsafe text.withUnsafeBufferPointer { text in
-      unsafe batchIDs.withUnsafeMutableBufferPointer { output in
-        guard let text = text.baseAddress, let output = output.baseAddress else { return (0, 0) }
-        var count = 0
-        var start = start
-        let available = ends[ends.count &- 1]
-        for index in ends.indices {
-          let end = ends[index]
-          let length = end &- start
-          if length > PreTokenCacheStorage.longestKey { return (index, count) }
-          // start...end lie in the text; the last end bounds what may be read past this pre-token.
-          let key = unsafe PreTokenCacheStorage.key(
-            text + start, length: length, available: available &- start)
-          // A batch has at most `batch` pre-tokens of at most four ids: the output has room.
-          let found = unsafe cache.find(key, into: output + count)
-          if found == 0 { return (index, count) }
-          count &+= found
-          start = end
-        }
-        return (ends.count, count)
       }
     }
   }

@@ -50,13 +50,16 @@ public struct BPEModel: TokenModel {
       guard let id = vocabulary.id(of: [byte]) else { throw .missingByte(byte) }
       idOfByte.append(id.rawValue)
     }
+    let arena = vocabulary.arena.span
     for (rank, merge) in merges.enumerated() {
       guard let left = vocabulary.range(of: merge.left),
         let right = vocabulary.range(of: merge.right),
         let merged = vocabulary.range(of: merge.merged),
         left.count + right.count == merged.count,
-        vocabulary.arena[merged].starts(with: vocabulary.arena[left]),
-        vocabulary.arena[merged].suffix(right.count).elementsEqual(vocabulary.arena[right])
+        arena.extracting(left).elementsEqual(
+          arena.extracting(merged).extracting(first: left.count)),
+        arena.extracting(right).elementsEqual(
+          arena.extracting(merged).extracting(last: right.count))
       else { throw .unknownTokenInMerge(rank: rank) }
     }
     self.vocabulary = vocabulary

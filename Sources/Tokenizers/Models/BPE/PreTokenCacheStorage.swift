@@ -82,7 +82,46 @@
     } else {
       high &= (1 &<< UInt64(8 &* (length &- 8))) &- 1
     }
-    return Key(low: UInt64(littleEndian: low), high: UInt64(littleEndian: high) | UInt64(length) << 56)
+    return Key(
+      low: UInt64(littleEndian: low), high: UInt64(littleEndian: high) | UInt64(length) << 56)
+  }
+
+  /// How many ids `output` of `encode` must have room for: four for each pre-token.
+  static func outputRoom(forPreTokens count: Int) -> Int { 4 * count }
+
+  /// Writes ids to `output` for as many pre-tokens in a row as the table holds.
+  ///
+  /// - Parameters:
+  ///   - text: What the pre-tokens are ranges of.
+  ///   - start: Where the first of them begins.
+  ///   - ends: Where they end.
+  ///   - output: Has `outputRoom` for the pre-tokens.
+  /// - Returns: How many pre-tokens there were, and how many ids.
+  func encode(
+    _ text: Span<UInt8>, from start: Int, _ ends: Span<Int>, into output: inout [TokenID]
+  ) -> (hits: Int, count: Int) {
+    precondition(output.count >= Self.outputRoom(forPreTokens: ends.count))
+    return unsafe text.withUnsafeBufferPointer { text in
+      unsafe output.withUnsafeMutableBufferPointer { output in
+        guard let text = text.baseAddress, let output = output.baseAddress else { return (0, 0) }
+        var count = 0
+        var start = start
+        let available = ends.isEmpty ? 0 : ends[ends.count &- 1]
+        for index in ends.indices {
+          let end = ends[index]
+          let length = end &- start
+          if length > Self.longestKey { return (index, count) }
+          // start..<end lie in the text; the last end bounds what may be read past this pre-token.
+          let key = unsafe Self.key(text + start, length: length, available: available &- start)
+          // Room for four ids a pre-token was checked above.
+          let found = unsafe find(key, into: output + count)
+          if found == 0 { return (index, count) }
+          count &+= found
+          start = end
+        }
+        return (ends.count, count)
+      }
+    }
   }
 
   /// Writes the ids of a pre-token to `output`, which has room for four, and returns their number;

@@ -82,7 +82,9 @@ public struct CharacterModel: TokenModel {
       try encode(repaired.bytes.span, into: &ids)
     }
 
-    private func encodeScalars(_ text: Span<UInt8>, into ids: inout [TokenID]) throws(TokenizerError) {
+    private func encodeScalars(_ text: Span<UInt8>, into ids: inout [TokenID])
+      throws(TokenizerError)
+    {
       let idOfScalar = model.idOfScalar
       let table = idOfScalar.span
       var position = 0

@@ -112,7 +112,8 @@ public struct WordModel: TokenModel {
       try encode(repaired.bytes.span, into: &ids)
     }
 
-    private func encodeWords(_ text: Span<UInt8>, into ids: inout [TokenID]) throws(TokenizerError) {
+    private func encodeWords(_ text: Span<UInt8>, into ids: inout [TokenID]) throws(TokenizerError)
+    {
       let model = model
       try WordModel.forEachWord(in: text, model.splitter) { (range) throws(TokenizerError) in
         // A word that happens to spell a special token is a word all the same.
