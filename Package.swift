@@ -19,7 +19,9 @@ let package = Package(
     .executable(name: "tokenize", targets: ["tokenize"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    // SHA-256 for the manifests, in the program only.
+    .package(url: "https://github.com/apple/swift-crypto", "4.0.0"..<"5.0.0"),
   ],
   targets: [
     // System libraries, each behind a shim header and one owner in Swift.
@@ -47,6 +49,7 @@ let package = Package(
       dependencies: [
         "Tokenizers", "MiniLM",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Crypto", package: "swift-crypto"),
       ],
       swiftSettings: settings),
 

@@ -61,3 +61,14 @@ extension PreTokenizationError: CustomStringConvertible {
     }
   }
 }
+
+extension TokenizerError {
+  /// What ICU could not do, as an error of splitting; it names no place.
+  init(_ error: TextSegmentationError) {
+    switch error {
+    case .failed(let name):
+      self = .preTokenization(
+        .matchFailed(message: "ICU could not find the characters (\(name))", offset: 0))
+    }
+  }
+}

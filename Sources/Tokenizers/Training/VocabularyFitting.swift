@@ -29,7 +29,7 @@ public struct VocabularyFitting: Sendable {
       do {
         try ICUText.appendGraphemeEnds(of: text, to: &ends)
       } catch {
-        throw .preTokenization(error)
+        throw TokenizerError(error)
       }
       for end in ends {
         seen.insert(text.array(in: start..<end))
