@@ -26,7 +26,10 @@ struct Tokenize: ParsableCommand {
       ICU with Unicode \(LibraryVersions.icuUnicode) for grapheme clusters
       Engine: PCRE2 with pinned character classes
       """,
-    subcommands: [EncodeCommand.self, DecodeCommand.self])
+    subcommands: [
+        TrainCommand.self, EncodeCommand.self, DecodeCommand.self, CountCommand.self,
+        SplitCommand.self,
+      ])
 
   static func main() {
     Machine.endQuietlyOnClosedPipe()
