@@ -28,7 +28,7 @@ struct Tokenize: ParsableCommand {
       """,
     subcommands: [
         TrainCommand.self, EncodeCommand.self, DecodeCommand.self, CountCommand.self,
-        SplitCommand.self,
+        CompareCommand.self, ConvertCommand.self, InspectCommand.self, SplitCommand.self,
       ])
 
   static func main() {

@@ -50,9 +50,20 @@ public struct VocabularyReport: Sendable {
 }
 
 extension BPEModel {
-  /// The merge that makes a token, and its rank; nothing for a single byte and for a special token.
-  public func merge(making id: TokenID) -> (rank: Int, merge: Merge)? {
-    merges.firstIndex { $0.merged == id }.map { ($0, merges[$0]) }
+  /// The merges that build a token, each once, in the order of their ranks; none for a single byte and for
+  /// what no merge makes.
+  ///
+  /// - Complexity: O(n) in the number of merges.
+  public func derivation(of id: TokenID) -> [(rank: Int, merge: Merge)] {
+    var steps: [(rank: Int, merge: Merge)] = []
+    var wanted: Set<TokenID> = [id]
+    // A merge's parts are made before it: from the last merge to the first, all wanted ones are met.
+    for rank in merges.indices.reversed() where wanted.remove(merges[rank].merged) != nil {
+      steps.append((rank, merges[rank]))
+      wanted.insert(merges[rank].left)
+      wanted.insert(merges[rank].right)
+    }
+    return steps.reversed()
   }
 }
 

@@ -34,7 +34,7 @@ struct TrainedTokenizer {
     if tokenCount > 0 {
       let after = Double(byteCount) / Double(tokenCount)
       text += "bytes per token: 1.00 before, \(Numbers.fixed(after, 2)) after"
-        + " (\(Numbers.grouped(byteCount)) bytes, \(Numbers.grouped(tokenCount)) tokens)\n"
+        + " (\(Numbers.count(byteCount, "byte")), \(Numbers.count(tokenCount, "token")))\n"
     }
     let isNamed = folder.hasPrefix("vocabs/") && !folder.dropFirst(7).contains("/")
     let name = isNamed ? String(folder.dropFirst(7)) : folder.contains("/") ? folder : "./" + folder
