@@ -29,6 +29,7 @@ struct Tokenize: ParsableCommand {
     subcommands: [
         TrainCommand.self, EncodeCommand.self, DecodeCommand.self, CountCommand.self,
         CompareCommand.self, ConvertCommand.self, InspectCommand.self, SplitCommand.self,
+        LMCommand.self,
       ])
 
   static func main() {
