@@ -5,5 +5,6 @@
 #include <stdint.h>
 
 #include "scalar_classes.h"
+#include "utf8_kernels.h"
 
 #endif

@@ -1,3 +1,5 @@
+internal import CKernels
+
 /// What stands at one place of bytes that claim to be UTF-8.
 struct UTF8Sequence {
   enum Kind { case scalar, illFormed, incomplete }
@@ -32,18 +34,13 @@ public enum UTF8Validation {
   public static func firstInvalidSequence(
     in bytes: Span<UInt8>, from start: Int = 0
   ) -> Range<Int>? {
-    var position = start
-    while true {
-      position = bytes.asciiEnd(from: position, to: bytes.count)
-      if position >= bytes.count { return nil }
-      repeat {
-        let sequence = bytes.utf8Sequence(at: position)
-        guard sequence.kind == .scalar else {
-          return position..<position + sequence.length
-        }
-        position += sequence.length
-      } while position < bytes.count && bytes[position] >= 0x80
+    precondition(start >= 0 && start <= bytes.count)
+    // The kernel reads from `start` up to `count`, inside of the buffer, and keeps nothing.
+    let end = unsafe bytes.withUnsafeBufferPointer { buffer -> Int in
+      guard let base = buffer.baseAddress else { return 0 }
+      return unsafe utf8_well_formed_end(base, start, buffer.count)
     }
+    return end == bytes.count ? nil : end..<end + bytes.utf8Sequence(at: end).length
   }
 
   /// How many bytes at the end of `bytes`, 0 to 3, are the beginning of a sequence that more bytes could
@@ -64,34 +61,6 @@ public enum UTF8Validation {
 }
 
 extension Span<UInt8> {
-  /// The end of the run of ASCII that begins at `start`, at most `end`.
-  @inline(__always)
-  func asciiEnd(from start: Int, to end: Int) -> Int {
-    let highBits: UInt64 = 0x8080_8080_8080_8080
-    // Bytes have no padding: each may be read raw.
-    let raw = unsafe bytes
-    var position = start
-    precondition(position >= 0 && end <= count)
-    while position + 32 <= end {
-      // In bounds: the last load ends at position + 32 <= end <= count; any bytes make an integer.
-      let first = unsafe raw.unsafeLoadUnaligned(fromByteOffset: position, as: UInt64.self)
-      let second = unsafe raw.unsafeLoadUnaligned(fromByteOffset: position + 8, as: UInt64.self)
-      let third = unsafe raw.unsafeLoadUnaligned(fromByteOffset: position + 16, as: UInt64.self)
-      let fourth = unsafe raw.unsafeLoadUnaligned(fromByteOffset: position + 24, as: UInt64.self)
-      if (first | second | third | fourth) & highBits != 0 { break }
-      position += 32
-    }
-    while position + 8 <= end {
-      // In bounds: position + 8 <= end <= count.
-      let word = unsafe raw.unsafeLoadUnaligned(fromByteOffset: position, as: UInt64.self)
-      let high = UInt64(littleEndian: word) & highBits
-      if high != 0 { return position + high.trailingZeroBitCount / 8 }
-      position += 8
-    }
-    while position < end, self[position] < 0x80 { position += 1 }
-    return position
-  }
-
   /// The sequence that begins at `position`, which must be in bounds.
   @inline(__always)
   func utf8Sequence(at position: Int) -> UTF8Sequence {

@@ -112,15 +112,11 @@ extension Span<UInt8> {
   ///
   /// - Complexity: O(*n*); ASCII is passed over eight bytes at a time.
   func isSettled(in range: Range<Int>) -> Bool {
-    var position = asciiEnd(from: range.lowerBound, to: range.upperBound)
-    while position < range.upperBound {
-      let sequence = utf8Sequence(at: position)
-      if ScalarClass(sequence.scalar).isUnsettled { return false }
-      position += sequence.length
-      if position < range.upperBound, self[position] < 0x80 {
-        position = asciiEnd(from: position, to: range.upperBound)
-      }
+    precondition(range.lowerBound >= 0 && range.upperBound <= count)
+    // The kernel reads the range, inside of the buffer, and keeps nothing.
+    return unsafe withUnsafeBufferPointer { buffer in
+      guard let base = buffer.baseAddress else { return true }
+      return unsafe utf8_is_settled(base, range.lowerBound, range.upperBound) != 0
     }
-    return true
   }
 }

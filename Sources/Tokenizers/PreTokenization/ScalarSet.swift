@@ -1,5 +1,3 @@
-internal import CKernels
-
 /// A property that a regular expression can ask of a scalar, as Unicode 16.0 decides it.
 enum ScalarProperty: Hashable {
   /// `\p{..}` of general categories, also `\d` and `\w`.
@@ -28,7 +26,9 @@ enum ScalarSet {
     var scalarClass: ScalarClass
   }
 
-  /// All scalars, in order. Made once, in a millisecond or two.
+  /// All scalars, in order.
+  ///
+  /// Made once, in a millisecond or two.
   static let runs: [Run] = {
     var runs: [Run] = []
     for range: ClosedRange<UInt32> in [0...0xD7FF, 0xE000...0x10FFFF] {

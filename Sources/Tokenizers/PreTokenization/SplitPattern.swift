@@ -135,3 +135,8 @@ public struct SplitPattern: Hashable, Sendable {
   /// The same without the apostrophe.
   private static let asciiPrefix = #"[\x00-\x09\x0b\x0c\x0e-&(-/:-@\[-`{-\x7f]"#
 }
+
+extension SplitPattern: CustomStringConvertible {
+  /// The name of a named pattern, else the expression.
+  public var description: String { matching == .searching ? expression : name }
+}

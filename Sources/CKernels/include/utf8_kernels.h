@@ -1,0 +1,16 @@
+// Loops over UTF-8 that need each byte to cost little.
+#ifndef UTF8_KERNELS_H
+#define UTF8_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// Where the longest well-formed part of bytes[start..<count] that begins at start ends: count, or where
+// the first ill-formed (or cut-off) sequence begins.
+size_t utf8_well_formed_end(const uint8_t *bytes, size_t start, size_t count);
+
+// Whether no scalar of bytes[start..<end] is unsettled (scalar_classes.h). Those bytes hold whole
+// scalars of well-formed UTF-8; others give any answer, but are not read beyond end.
+int utf8_is_settled(const uint8_t *bytes, size_t start, size_t end);
+
+#endif

@@ -1,0 +1,117 @@
+import TestSupport
+import Testing
+
+@testable import Tokenizers
+
+@Suite struct PatternPreTokenizerTests {
+  @Test(
+    arguments: ["gpt2", "cl100k", "o200k", "expressions"],
+    [PatternPreTokenizer.Strategy.automatic, .definition, .pinned])
+  func splitsAsTheTableSays(table: String, strategy: PatternPreTokenizer.Strategy) throws {
+    let rows = try Fixtures.jsonLines("fixtures/splits/\(table).jsonl", of: SplitRow.self)
+    #expect(rows.count > 20)
+    for usesJIT in [true, false] {
+      var splitters: [String: PatternPreTokenizer] = [:]
+      for row in rows {
+        let pattern = SplitPattern.named(row.pattern) ?? SplitPattern(expression: row.pattern)
+        let splitter =
+          try splitters[row.pattern]
+          ?? PatternPreTokenizer(pattern, strategy: strategy, usesJIT: usesJIT)
+        splitters[row.pattern] = splitter
+        let text = Array(row.text.utf8)
+        for limit in [1, 1024] {
+          let ends = try ends(of: text, by: splitter, limit: limit)
+          #expect(
+            pieces(of: text, ends: ends).map(escaped) == row.pieces.map { escaped($0.utf8) },
+            "\(row.pattern) \(escaped(row.text.utf8))")
+        }
+      }
+    }
+  }
+
+  @Test func noneKeepsTheTextWhole() throws {
+    let splitter = try PatternPreTokenizer(.none)
+    #expect(try ends(of: Array("a b\nc".utf8), by: splitter) == [5])
+    #expect(try ends(of: [], by: splitter) == [])
+    #expect(splitter.safeCuts == .nowhere)
+  }
+
+  @Test func patternsAreFoundByName() {
+    #expect(SplitPattern.named.map(\.name) == ["gpt2", "cl100k", "o200k", "none"])
+    #expect(SplitPattern.named("gpt2") == .gpt2)
+    #expect(SplitPattern.named("gpt3") == nil)
+  }
+
+  @Test func startsInTheMiddleAndEndsAtTheEnd() throws {
+    let splitter = try PatternPreTokenizer(.gpt2)
+    let text = Array("one two three".utf8)
+    var ends = [99]
+    try splitter.appendEnds(of: text.span, from: 3, limit: 1, to: &ends)
+    #expect(ends == [99, 7])
+    try splitter.appendEnds(of: text.span, from: 13, limit: 5, to: &ends)
+    #expect(ends == [99, 7])
+  }
+
+  @Test(arguments: [
+    ("(", 1), ("a[b", 3), ("é*+*(", 4), (#"a\p{Nonsense}"#, 13), ("x{2,1}", 5), (#"\C"#, 2),
+  ])
+  func refusesBadExpressions(expression: String, offset: Int) {
+    #expect {
+      try PatternPreTokenizer(SplitPattern(expression: expression))
+    } throws: { error in
+      guard case .badPattern(let message, let place)? = error as? PreTokenizationError else {
+        return false
+      }
+      return !message.isEmpty && abs(place - offset) <= 1
+    }
+  }
+
+  @Test(arguments: [(#"ab\Kc"#, 2), (#"\Ga"#, 0), ("x(?C1)", 1)])
+  func refusesWhatASplitPatternMayNotHold(expression: String, offset: Int) {
+    #expect {
+      try PatternPreTokenizer(SplitPattern(expression: expression))
+    } throws: { error in
+      guard case .badPattern(_, let place)? = error as? PreTokenizationError else { return false }
+      return place == offset
+    }
+  }
+
+  @Test func takesNULInAnExpression() throws {
+    let splitter = try PatternPreTokenizer(SplitPattern(expression: "a\0b"))
+    #expect(try ends(of: Array("xa\0by".utf8), by: splitter) == [1, 4, 5])
+  }
+
+  @Test func fallsBackWhereMachineCodeRunsOutOfStack() throws {
+    let splitter = try PatternPreTokenizer(SplitPattern(expression: "(?:a|(b))+"))
+    let text = [UInt8](repeating: UInt8(ascii: "a"), count: 300_000)
+    #expect(try ends(of: text, by: splitter) == [300_000])
+  }
+
+  /// Long runs and single pieces take linear time: quadratic time would be minutes.
+  @Test(.timeLimit(.minutes(1)), arguments: coveringPatterns)
+  func takesLinearTimeOnRuns(pattern: SplitPattern) throws {
+    let splitter = try PatternPreTokenizer(pattern)
+    let count = 1 << 20
+    let runs = [" ", "a", "A", "\n", "!", "\u{4E2D}", "\u{A0}", "\u{1E4D0}"]
+    for unit in runs.map({ Array($0.utf8) }) {
+      var text: [UInt8] = []
+      for _ in 0..<count / unit.count { text += unit }
+      text += Array("x".utf8)
+      for limit in [1, 1024] {
+        let ends = try ends(of: text, by: splitter, limit: limit)
+        #expect(ends.last == text.count)
+        #expect(ends.count <= 3)
+      }
+    }
+  }
+
+  /// Many short pieces without a safe cut, and an unsettled scalar in each window.
+  @Test(.timeLimit(.minutes(1)), arguments: coveringPatterns)
+  func takesLinearTimeWithoutCuts(pattern: SplitPattern) throws {
+    let splitter = try PatternPreTokenizer(pattern)
+    var text: [UInt8] = []
+    while text.count < 1 << 20 { text += Array("你好，世界。\u{31350}！1".utf8) }
+    let ends = try ends(of: text, by: splitter, limit: 16)
+    #expect(ends.last == text.count)
+  }
+}

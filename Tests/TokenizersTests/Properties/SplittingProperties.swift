@@ -1,0 +1,107 @@
+import TestSupport
+import Testing
+
+@testable import Tokenizers
+
+/// Equalities that hold for the pre-tokens of any text.
+@Suite(.tags(.property)) struct SplittingProperties {
+  static let splitters: [(PatternPreTokenizer, definition: PatternPreTokenizer)] =
+    (try? coveringPatterns.map { pattern in
+      (try PatternPreTokenizer(pattern), try PatternPreTokenizer(pattern, strategy: .definition))
+    }) ?? []
+
+  @Test(arguments: UInt64(1)...150)
+  func programsAgreeWithTheDefinition(seed: UInt64) throws {
+    #expect(Self.splitters.count == 3)
+    var generator = TextGenerator(seed: seed)
+    let text = generator.text(fragments: 200)
+    for (splitter, definition) in Self.splitters {
+      let expected = try ends(of: text, by: definition)
+      #expect(expected.last == text.count)
+      #expect(zip([0] + expected, expected).allSatisfy { $0 < $1 })
+      for limit in [1, 2, 3, 5, 64, 1024, Int.max] {
+        let found = try ends(of: text, by: splitter, limit: limit)
+        let difference = difference(text, found, expected)
+        #expect(difference == "", "seed \(seed), \(splitter.pattern.name), limit \(limit)")
+      }
+    }
+  }
+
+  @Test(arguments: UInt64(1)...60)
+  func theLibrarysClassesAgreeOnSettledText(seed: UInt64) throws {
+    var generator = TextGenerator(seed: seed)
+    let text = generator.plainText(fragments: 300)
+    let isSettled = text.span.isSettled(in: 0..<text.count)
+    #expect(isSettled)
+    guard PCRE2Pattern.libraryUnicodeMajor >= 14 else { return }
+    for pattern in coveringPatterns {
+      let definition = try ends(of: text, by: PatternPreTokenizer(pattern, strategy: .definition))
+      for strategy in [PatternPreTokenizer.Strategy.library, .pinned] {
+        for usesJIT in [true, false] {
+          let splitter = try PatternPreTokenizer(pattern, strategy: strategy, usesJIT: usesJIT)
+          let difference = difference(text, try ends(of: text, by: splitter), definition)
+          #expect(difference == "", "seed \(seed), \(pattern.name), \(strategy)")
+        }
+      }
+    }
+  }
+
+  /// Windows, batches and safe cuts are crossed many times in a long text.
+  @Test(.tags(.slow), arguments: [3, 1024], coveringPatterns.indices)
+  func longTextsAgreeWithTheDefinition(limit: Int, index: Int) throws {
+    var generator = TextGenerator(seed: 99)
+    var text = generator.plainText(fragments: 20_000)
+    text += generator.text(fragments: 10_000)
+    let (splitter, definition) = Self.splitters[index]
+    let difference = difference(
+      text, try ends(of: text, by: splitter, limit: limit), try ends(of: text, by: definition))
+    #expect(difference == "", "\(splitter.pattern.name), limit \(limit)")
+  }
+
+  /// Every scalar beside a contraction, line ends and digits: where its class shows.
+  @Test(.tags(.slow), arguments: coveringPatterns.indices)
+  func everyScalarInContextAgreesWithTheDefinition(index: Int) throws {
+    let (splitter, definition) = Self.splitters[index]
+    var text: [UInt8] = []
+    for run in ScalarSet.runs {
+      // Inside of a run all scalars are alike to the table: its ends and some within show enough.
+      for value in stride(from: run.first, through: run.last, by: 97) + [run.last] {
+        guard let scalar = Unicode.Scalar(value) else { continue }
+        let scalarText = Array(String(Character(scalar)).utf8)
+        text += scalarText + Array("'s".utf8) + scalarText + Array("\n \nx 1".utf8)
+        text += scalarText + Array("2345678 A".utf8) + scalarText + Array("b\n".utf8)
+      }
+    }
+    let difference = difference(
+      text, try ends(of: text, by: splitter), try ends(of: text, by: definition))
+    #expect(difference == "", "\(splitter.pattern.name)")
+  }
+
+  static let expressions = [
+    #"\p{L}+"#, #"\s"#, #"\d{1,3}"#, #"[^\s\p{L}]+"#, #"(?=\p{Lu})"#, #"\b"#, #"(?<=\p{N})\p{L}"#,
+    "a*",
+    #"(\p{L})\1"#, #"(?i)[\p{Lu}x]+"#, #"\W+|\w"#, "", "q",
+  ]
+
+  @Test(arguments: UInt64(1)...25)
+  func batchesOfAnySizeAgreeForExpressions(seed: UInt64) throws {
+    var generator = TextGenerator(seed: seed)
+    let text = generator.text(fragments: 60)
+    let plain = generator.plainText(fragments: 60)
+    for expression in Self.expressions {
+      let pattern = SplitPattern(expression: expression)
+      let definition = try PatternPreTokenizer(pattern, strategy: .definition)
+      let splitter = try PatternPreTokenizer(pattern)
+      for text in [text, plain] {
+        let expected = try ends(of: text, by: definition, limit: .max)
+        #expect(expected.last == text.count)
+        #expect(zip([0] + expected, expected).allSatisfy { $0 < $1 })
+        for limit in [1, 2, 7, 1024] {
+          let difference = difference(
+            text, try ends(of: text, by: splitter, limit: limit), expected)
+          #expect(difference == "", "seed \(seed), \(expression), limit \(limit)")
+        }
+      }
+    }
+  }
+}
