@@ -6,5 +6,6 @@
 
 #include "scalar_classes.h"
 #include "utf8_kernels.h"
+#include "MiniLMKernels.h"
 
 #endif

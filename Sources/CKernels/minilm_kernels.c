@@ -1,0 +1,107 @@
+// Elementwise loops of the small language models: one body, several targets, one choice at run time.
+#include "MiniLMKernels.h"
+
+#include <math.h>
+#include <stdatomic.h>
+#include <string.h>
+
+// Vectors are handed from one static function to another of the same target only.
+#pragma clang diagnostic ignored "-Wpsabi"
+
+// e^r = 1 + r + r^2 (POLY0 + ... + POLY4 r^4) on |r| <= ln 2 / 2; relative error of the fit 3e-9.
+#define POLY0 0.49999993f
+#define POLY1 0.16666521f
+#define POLY2 0.041668388f
+#define POLY3 0.0083687169f
+#define POLY4 0.0013814598f
+
+#define NAME(name) minilm_baseline_##name
+#include "minilm_body.h"
+#undef NAME
+
+#if defined(__x86_64__)
+#define MINILM_HAS_LEVELS 1
+
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#define NAME(name) minilm_avx2_##name
+#include "minilm_body.h"
+#undef NAME
+#pragma clang attribute pop
+
+#pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512dq,avx2,fma"))), apply_to = function)
+#define NAME(name) minilm_avx512_##name
+#include "minilm_body.h"
+#undef NAME
+#pragma clang attribute pop
+
+#define CHOOSE(name, ...)                                                             \
+  switch (minilm_level()) {                                                           \
+    case MINILM_AVX512: return minilm_avx512_##name(__VA_ARGS__);                     \
+    case MINILM_AVX2: return minilm_avx2_##name(__VA_ARGS__);                         \
+    default: return minilm_baseline_##name(__VA_ARGS__);                              \
+  }
+#else
+#define CHOOSE(name, ...) return minilm_baseline_##name(__VA_ARGS__);
+#endif
+
+int minilm_best_level(void) {
+#if defined(MINILM_HAS_LEVELS)
+  __builtin_cpu_init();
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return MINILM_BASELINE;
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512dq")) {
+    return MINILM_AVX512;
+  }
+  return MINILM_AVX2;
+#else
+  return MINILM_BASELINE;
+#endif
+}
+
+// The level in use plus one; 0 while nobody has asked.
+static _Atomic int chosen_level = 0;
+
+int minilm_level(void) {
+  const int chosen = atomic_load_explicit(&chosen_level, memory_order_relaxed);
+  if (chosen > 0) return chosen - 1;
+  const int best = minilm_best_level();
+  atomic_store_explicit(&chosen_level, best + 1, memory_order_relaxed);
+  return best;
+}
+
+void minilm_set_level(int level) {
+  const int best = minilm_best_level();
+  const int wanted = level < 0 ? 0 : level > best ? best : level;
+  atomic_store_explicit(&chosen_level, wanted + 1, memory_order_relaxed);
+}
+
+void minilm_exp(const float *in, float *out, size_t count) { CHOOSE(exp, in, out, count) }
+
+double minilm_cross_entropy(float *logits, const uint32_t *targets, size_t rows, size_t columns,
+                            float scale, int write_gradient) {
+  CHOOSE(cross_entropy, logits, targets, rows, columns, scale, write_gradient)
+}
+
+void minilm_axpy(float *y, float a, const float *x, size_t count) { CHOOSE(axpy, y, a, x, count) }
+
+void minilm_add(float *y, const float *x, size_t count) { minilm_axpy(y, 1.0f, x, count); }
+
+float minilm_dot(const float *x, const float *y, size_t count) { CHOOSE(dot, x, y, count) }
+
+double minilm_sum_of_squares(const float *x, size_t count) { CHOOSE(sum_of_squares, x, count) }
+
+void minilm_adam_step(float *p, const float *gradient, float *m, float *v, size_t count,
+                      const struct minilm_adam *settings) {
+  CHOOSE(adam_step, p, gradient, m, v, count, settings)
+}
+
+void minilm_sgd_step(float *p, const float *gradient, float *buffer, size_t count,
+                     const struct minilm_sgd *settings) {
+  CHOOSE(sgd_step, p, gradient, buffer, count, settings)
+}
+
+uint64_t minilm_checksum(uint64_t state, const void *bytes, size_t count) {
+  const uint8_t *p = bytes;
+  for (size_t i = 0; i < count; i++) state = (state ^ p[i]) * 0x100000001B3u;
+  return state;
+}

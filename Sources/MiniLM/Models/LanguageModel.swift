@@ -1,0 +1,98 @@
+public import Tokenizers
+
+/// A model that predicts the next token, whatever is inside it.
+///
+/// Training needs two things of it: parameters in one arena, and workers that turn rows of a batch
+/// into a loss and gradients. Sampling needs one: the logits that follow a context.
+public protocol LanguageModel: AnyObject, Sendable {
+  /// Kind and sizes: what a checkpoint needs to build the model again.
+  var configuration: ModelConfiguration { get }
+  /// All that is trained.
+  var parameters: ParameterStore { get }
+  /// The most positions a prediction can look at; longer contexts count from their end.
+  var contextLength: Int { get }
+  /// Sets the parameters to their random beginning.
+  func initialize(_ random: inout RandomGenerator)
+  /// Scratch for one thread: what a forward and a backward pass write to.
+  func makeWorker() throws(MiniLMError) -> any ModelWorker
+  /// One logit for each token of the vocabulary, as what follows `context`, which has 1 or more ids.
+  func logits(after context: [TokenID]) throws(MiniLMError) -> [Float]
+}
+
+extension LanguageModel {
+  /// How many tokens the vocabulary has.
+  public var vocabularySize: Int { configuration.vocabularySize }
+}
+
+/// Passes over rows of a batch, on one thread, with activations of its own.
+///
+/// The batch's ids are all less than the vocabulary's size (see `Batch.check(vocabularySize:)`).
+public protocol ModelWorker: AnyObject {
+  /// The sum of −ln p(target) over the positions of these rows.
+  func lossSum(of batch: Batch, rows: Range<Int>) -> Double
+  /// The same, and the gradient of `gradientScale` times that sum added to `gradients`.
+  func lossSum(
+    of batch: Batch, rows: Range<Int>, gradientScale: Float, into gradients: GradientStore
+  ) -> Double
+}
+
+/// Inputs and the tokens that follow them: B rows of T positions.
+///
+///     Batch(rows: 1, length: 3, inputs: [5, 6, 7], targets: [6, 7, 8])
+public struct Batch: Equatable, Sendable {
+  /// B: how many rows.
+  public let rows: Int
+  /// T: positions of a row.
+  public let length: Int
+  /// B·T ids, row by row.
+  public let inputs: [TokenID]
+  /// B·T ids: the one that follows each input.
+  public let targets: [TokenID]
+
+  /// A batch, once the arrays fit its shape.
+  public init(rows: Int, length: Int, inputs: [TokenID], targets: [TokenID]) throws(MiniLMError) {
+    guard rows > 0, length > 0, inputs.count == targets.count,
+      inputs.count / length == rows, inputs.count % length == 0
+    else {
+      throw .badBatch(
+        "\(rows) rows of \(length) with \(inputs.count) inputs and \(targets.count) targets")
+    }
+    self.rows = rows
+    self.length = length
+    self.inputs = inputs
+    self.targets = targets
+  }
+
+  /// How many positions there are: B·T.
+  public var count: Int { inputs.count }
+
+  /// Throws unless every id is less than `vocabularySize`.
+  public func check(vocabularySize: Int) throws(MiniLMError) {
+    for ids in [inputs, targets] {
+      if let position = ids.firstIndex(where: { $0.rawValue >= vocabularySize }) {
+        throw .tokenOutOfRange(
+          id: UInt64(ids[position].rawValue), position: position, vocabularySize: vocabularySize)
+      }
+    }
+  }
+
+  /// Calls `body` with the inputs and targets of `rows` as plain integers, and how many they are.
+  @unsafe
+  func withPositions<Result>(
+    of rows: Range<Int>,
+    _ body: (UnsafePointer<UInt32>, UnsafePointer<UInt32>, Int) -> Result
+  ) -> Result? {
+    let positions = rows.lowerBound * length..<rows.upperBound * length
+    precondition(positions.lowerBound >= 0 && positions.upperBound <= count)
+    // A TokenID is laid out as its UInt32, and `positions` lies in both arrays.
+    return unsafe inputs.withUnsafeBytes { inputs in
+      unsafe targets.withUnsafeBytes { targets in
+        guard let inputs = unsafe inputs.bindMemory(to: UInt32.self).baseAddress,
+          let targets = unsafe targets.bindMemory(to: UInt32.self).baseAddress
+        else { return nil }
+        return unsafe body(
+          inputs + positions.lowerBound, targets + positions.lowerBound, positions.count)
+      }
+    }
+  }
+}

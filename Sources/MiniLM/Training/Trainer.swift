@@ -1,0 +1,217 @@
+/// Trains a model, step by step.
+///
+///     let stream = try TokenStream(ids, vocabularySize: 65)
+///     let trainer = try Trainer(options: TrainingOptions(model: .bigram), corpus: stream)
+///     let summary = try trainer.run(checkpointPath: "last.minilm") { progress in
+///       if let result = progress.evaluation { print(progress.step, result.loss) }
+///       return .proceed
+///     }
+public final class Trainer {
+  /// What it trains with.
+  public let options: TrainingOptions
+  /// The model in training.
+  public let model: any LanguageModel
+  /// Updates made so far.
+  public private(set) var step = 0
+  /// The lowest validation loss so far.
+  public private(set) var bestValidationLoss: Double?
+  /// Strings that checkpoints carry: the vocabulary's name and hash, say.
+  public var metadata: [String: String] = [:]
+
+  private let optimizer: any Optimizer
+  private let engine: GradientEngine
+  private var loader: BatchLoader
+  private let validation: TokenStream
+
+  /// A new run over `corpus`, whose last part (`options.validationFraction`) is kept for validation.
+  public convenience init(options: TrainingOptions, corpus: TokenStream) throws(MiniLMError) {
+    let (training, validation) = try corpus.split(validationFraction: options.validationFraction)
+    try self.init(options: options, training: training, validation: validation)
+  }
+
+  /// A new run; `validation` may be empty, and is otherwise at least two tokens.
+  public convenience init(
+    options: TrainingOptions, training: TokenStream, validation: TokenStream
+  ) throws(MiniLMError) {
+    let configuration = options.configuration(vocabularySize: training.vocabularySize)
+    try Self.check(options, configuration)
+    let loader = try Self.makeLoader(options, training)
+    let model = try configuration.makeModel()
+    var random = RandomGenerator(seed: options.seed)
+    model.initialize(&random)
+    try self.init(options: options, model: model, loader: loader, validation: validation)
+  }
+
+  /// A run that goes on where `checkpoint` was saved; with the same tokens and options its bits are
+  /// those of a run that was never interrupted. `change` may alter the options (more steps, say).
+  public convenience init(
+    resuming checkpoint: Checkpoint, training: TokenStream, validation: TokenStream,
+    change: (inout TrainingOptions) -> Void = { _ in }
+  ) throws(MiniLMError) {
+    var options = checkpoint.options
+    change(&options)
+    let saved = checkpoint.model.configuration
+    let wanted = options.configuration(vocabularySize: training.vocabularySize)
+    guard saved.vocabularySize == training.vocabularySize else {
+      throw .invalidOption(
+        name: "vocabulary size", value: "\(training.vocabularySize)",
+        expected: "\(saved.vocabularySize), as in the checkpoint")
+    }
+    guard saved == wanted else {
+      throw .invalidOption(
+        name: "model", value: "\(wanted.kind.rawValue) of width \(wanted.width)",
+        expected: "\(saved.kind.rawValue) of width \(saved.width), as in the checkpoint")
+    }
+    try Self.check(options, wanted)
+    var loader = try Self.makeLoader(options, training)
+    if options.windows == checkpoint.options.windows, !loader.restore(checkpoint.loader) {
+      throw .invalidOption(
+        name: "position in the training text", value: "\(checkpoint.loader.position)",
+        expected: "one inside it: is it the text that the checkpoint was trained on?")
+    }
+    try self.init(
+      options: options, model: checkpoint.model, loader: loader, validation: validation)
+    if checkpoint.slots.count == optimizer.slots.count,
+      checkpoint.options.optimizer.slotCount == optimizer.slots.count
+    {
+      optimizer.stepCount = checkpoint.optimizerStep
+      for (slot, saved) in zip(optimizer.slots, checkpoint.slots) { slot.copy(from: saved) }
+    }
+    step = checkpoint.step
+    bestValidationLoss = checkpoint.bestValidationLoss
+    metadata = checkpoint.metadata
+  }
+
+  private init(
+    options: TrainingOptions, model: any LanguageModel, loader: BatchLoader,
+    validation: TokenStream
+  ) throws(MiniLMError) {
+    guard validation.vocabularySize == model.vocabularySize else {
+      throw .invalidOption(
+        name: "vocabulary size of the validation text", value: "\(validation.vocabularySize)",
+        expected: "\(model.vocabularySize), as in the training text")
+    }
+    guard validation.count == 0 || validation.count >= 2 else {
+      throw .corpusTooShort(
+        part: "the validation text", tokens: validation.count, needed: 2,
+        advice: "use a longer text or a larger validation fraction")
+    }
+    self.options = options
+    self.model = model
+    self.loader = loader
+    self.validation = validation
+    engine = GradientEngine(model: model, threads: options.threads)
+    optimizer = try options.optimizer.makeOptimizer(for: model.parameters.layout)
+  }
+
+  private static func check(_ options: TrainingOptions, _ configuration: ModelConfiguration)
+    throws(MiniLMError)
+  {
+    try options.check()
+    // Parameters, the gradients of each worker, and the optimizer's state.
+    try configuration.check(copies: 1 + options.threads + options.optimizer.slotCount)
+  }
+
+  private static func makeLoader(_ options: TrainingOptions, _ training: TokenStream)
+    throws(MiniLMError) -> BatchLoader
+  {
+    try BatchLoader(
+      training, batchSize: options.batchSize, length: options.blockSize, sampling: options.windows,
+      random: RandomGenerator(seed: options.seed, stream: 1))
+  }
+
+  /// All that the run goes on from; it shares the trainer's memory, so save it before the next step.
+  public func makeCheckpoint() -> Checkpoint {
+    Checkpoint(
+      options: options, model: model, step: step, optimizerStep: optimizer.stepCount,
+      slots: optimizer.slots, loader: loader.state, bestValidationLoss: bestValidationLoss,
+      metadata: metadata)
+  }
+
+  /// Loss over the whole validation text, or nil where there is none.
+  public func evaluate(limit: Int? = nil) throws(MiniLMError) -> Evaluation? {
+    if validation.count == 0 { return nil }
+    return try Evaluation.evaluate(
+      engine, on: validation, blockSize: options.blockSize, limit: limit)
+  }
+
+  /// One update: its batch's loss before it, the gradient's norm where it was needed, and the rate.
+  public func makeStep(measureNorm: Bool = false) throws(MiniLMError) -> StepResult {
+    let batch = loader.next()
+    let loss = try engine.lossAndGradients(of: batch)
+    guard loss.isFinite else { throw .diverged(step: step + 1, what: "the loss is \(loss)") }
+    var norm: Double?
+    if measureNorm || options.clipNorm != nil {
+      let measured = engine.gradients.norm(threads: options.threads)
+      guard measured.isFinite else {
+        throw .diverged(step: step + 1, what: "the norm of the gradients is \(measured)")
+      }
+      norm = measured
+    }
+    let rate = options.learningRate * options.schedule.factor(step: step, of: options.steps)
+    optimizer.step(
+      model.parameters, engine.gradients, learningRate: rate,
+      gradientScale: GradientStore.clippingScale(norm: norm ?? 0, limit: options.clipNorm),
+      threads: options.threads)
+    step += 1
+    return StepResult(
+      loss: loss, tokens: batch.count, gradientNorm: norm, learningRate: rate)
+  }
+
+  /// All steps that are left. After every `evaluationInterval` steps and at the end it evaluates and,
+  /// with a path, saves; a run that diverges throws and leaves the last good checkpoint in place.
+  ///
+  /// `progress` is called after every step, and ends the run early, saved, by returning `.stop`.
+  public func run(
+    checkpointPath: String? = nil, bestCheckpointPath: String? = nil,
+    progress: (TrainingProgress) -> TrainingControl = { _ in .proceed }
+  ) throws(MiniLMError) -> TrainingSummary {
+    let clock = Stopwatch()
+    var interval = RunningLoss()
+    var tokens = 0
+    var stopped = false
+    var last: Evaluation?
+    while step < options.steps, !stopped {
+      let isLast = step + 1 == options.steps
+      let evaluates = isLast || (step + 1) % options.evaluationInterval == 0
+      let result = try makeStep(measureNorm: evaluates)
+      tokens += result.tokens
+      interval.add(result.loss)
+      var evaluation: Evaluation?
+      if evaluates {
+        evaluation = try evaluateAndSave(
+          limit: isLast ? nil : options.evaluationTokens, checkpointPath, bestCheckpointPath)
+        last = evaluation ?? last
+      }
+      let report = TrainingProgress(
+        step: step, steps: options.steps, loss: result.loss, meanLoss: interval.mean,
+        evaluation: evaluation, isEvaluationStep: evaluates, learningRate: result.learningRate,
+        gradientNorm: result.gradientNorm, tokens: tokens, seconds: clock.seconds)
+      if evaluates, !isLast { interval = RunningLoss() }
+      if progress(report) == .stop, !isLast {
+        stopped = true
+        if let checkpointPath, !evaluates { try makeCheckpoint().save(to: checkpointPath) }
+      }
+    }
+    return TrainingSummary(
+      step: step, tokens: tokens, seconds: clock.seconds, trainingLoss: interval.mean,
+      evaluation: last, bestValidationLoss: bestValidationLoss, stopped: stopped)
+  }
+
+  private func evaluateAndSave(limit: Int?, _ path: String?, _ bestPath: String?)
+    throws(MiniLMError) -> Evaluation?
+  {
+    let evaluation = try evaluate(limit: limit)
+    var isBest = false
+    if let loss = evaluation?.loss {
+      guard loss.isFinite else {
+        throw .diverged(step: step, what: "the validation loss is \(loss)")
+      }
+      isBest = loss < bestValidationLoss ?? .infinity
+      if isBest { bestValidationLoss = loss }
+    }
+    if let path { try makeCheckpoint().save(to: path) }
+    if let bestPath, isBest { try makeCheckpoint().save(to: bestPath) }
+    return evaluation
+  }
+}
