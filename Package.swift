@@ -19,7 +19,8 @@ let package = Package(
     .executable(name: "tokenize", targets: ["tokenize"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-crypto", "4.0.0"..<"5.0.0"),
   ],
   targets: [
     // System libraries, each behind a shim header and one owner in Swift.
@@ -51,7 +52,9 @@ let package = Package(
       swiftSettings: settings),
 
     .target(
-      name: "TestSupport", dependencies: ["Tokenizers"], path: "Tests/TestSupport",
+      name: "TestSupport",
+      dependencies: ["Tokenizers", .product(name: "Crypto", package: "swift-crypto")],
+      path: "Tests/TestSupport",
       swiftSettings: settings),
     .testTarget(
       name: "TokenizersTests", dependencies: ["Tokenizers", "TestSupport"], swiftSettings: settings),
