@@ -1,4 +1,5 @@
-// The C leaf of the package: generated tables, and kernels for instructions that Swift cannot reach.
+// The C leaf of the package: generated tables, and kernels for instructions that Swift cannot
+// reach.
 #ifndef CKERNELS_H
 #define CKERNELS_H
 
