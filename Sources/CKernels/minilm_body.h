@@ -165,8 +165,8 @@ static double NAME(sum_of_squares)(const float *x, size_t count) {
 static inline void NAME(adam_lanes)(F16 *p, const F16 *gradient, F16 *m, F16 *v,
                                     const struct minilm_adam *s) {
   const F16 g = *gradient * s->gradient_scale + *p * s->coupled_decay;
-  *m = *m + (g - *m) * (1.0f - s->beta1);
-  *v = *v * s->beta2 + (g * g) * (1.0f - s->beta2);
+  *m = *m + (g - *m) * s->complement1;
+  *v = *v * s->beta2 + (g * g) * s->complement2;
   const F16 root = __builtin_elementwise_sqrt(*v) * s->root_correction + s->epsilon;
   *p = *p * (1.0f - s->decoupled_decay) - (*m * s->step_size) / root;
 }
