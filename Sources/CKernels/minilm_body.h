@@ -12,9 +12,10 @@ typedef double NAME(d16) __attribute__((vector_size(128)));
 static inline void NAME(load)(F16 *v, const float *p) { memcpy(v, p, sizeof *v); }
 static inline void NAME(store)(float *p, const F16 *v) { memcpy(p, v, sizeof *v); }
 
-// e^x: x = n ln 2 + r with |r| <= ln 2 / 2, and 2^n put together from its bits. Adding 1.5 * 2^23 rounds to
-// the nearest integer and leaves it in the low bits; a NaN goes through every step and stays one.
-// The coefficients are a least-squares fit of our own, reweighted towards equal relative error.
+// e^x: x = n ln 2 + r with |r| <= ln 2 / 2, and 2^n put together from its bits. Adding 1.5 * 2^23
+// rounds to the nearest integer and leaves it in the low bits; a NaN goes through every step and
+// stays one. The coefficients are a least-squares fit of our own, reweighted towards equal relative
+// error.
 static inline void NAME(vector_exp)(F16 *value) {
   F16 x = *value;
   const I16 under = x < -87.336544f, over = x > 88.722839f;
@@ -95,8 +96,8 @@ static float NAME(exp_sum)(float *x, size_t count, float maximum, int write) {
   return result;
 }
 
-static double NAME(cross_entropy)(float *logits, const uint32_t *targets, size_t rows, size_t columns,
-                                  float scale, int write_gradient) {
+static double NAME(cross_entropy)(float *logits, const uint32_t *targets, size_t rows,
+                                  size_t columns, float scale, int write_gradient) {
   double loss = 0;
   for (size_t row = 0; row < rows; row++) {
     float *x = logits + row * columns;

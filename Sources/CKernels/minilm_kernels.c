@@ -1,4 +1,4 @@
-// Elementwise loops of the small language models: one body, several targets, one choice at run time.
+// Elementwise loops of the small language models: one body, several targets, one choice at a run.
 #include "MiniLMKernels.h"
 
 #include <math.h>
@@ -29,7 +29,8 @@
 #undef NAME
 #pragma clang attribute pop
 
-#pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512dq,avx2,fma"))), apply_to = function)
+#define AVX512_TARGET "avx512f,avx512vl,avx512dq,avx2,fma"
+#pragma clang attribute push(__attribute__((target(AVX512_TARGET))), apply_to = function)
 #define NAME(name) minilm_avx512_##name
 #include "minilm_body.h"
 #undef NAME
@@ -83,20 +84,28 @@ double minilm_cross_entropy_at(int level, float *logits, const uint32_t *targets
   CHOOSE(level, cross_entropy, logits, targets, rows, columns, scale, write_gradient)
 }
 
-void minilm_exp(const float *in, float *out, size_t count) { CHOOSE(minilm_level(), exp, in, out, count) }
+void minilm_exp(const float *in, float *out, size_t count) {
+  CHOOSE(minilm_level(), exp, in, out, count)
+}
 
 double minilm_cross_entropy(float *logits, const uint32_t *targets, size_t rows, size_t columns,
                             float scale, int write_gradient) {
   CHOOSE(minilm_level(), cross_entropy, logits, targets, rows, columns, scale, write_gradient)
 }
 
-void minilm_axpy(float *y, float a, const float *x, size_t count) { CHOOSE(minilm_level(), axpy, y, a, x, count) }
+void minilm_axpy(float *y, float a, const float *x, size_t count) {
+  CHOOSE(minilm_level(), axpy, y, a, x, count)
+}
 
 void minilm_add(float *y, const float *x, size_t count) { minilm_axpy(y, 1.0f, x, count); }
 
-float minilm_dot(const float *x, const float *y, size_t count) { CHOOSE(minilm_level(), dot, x, y, count) }
+float minilm_dot(const float *x, const float *y, size_t count) {
+  CHOOSE(minilm_level(), dot, x, y, count)
+}
 
-double minilm_sum_of_squares(const float *x, size_t count) { CHOOSE(minilm_level(), sum_of_squares, x, count) }
+double minilm_sum_of_squares(const float *x, size_t count) {
+  CHOOSE(minilm_level(), sum_of_squares, x, count)
+}
 
 void minilm_adam_step(float *p, const float *gradient, float *m, float *v, size_t count,
                       const struct minilm_adam *settings) {

@@ -131,6 +131,7 @@ import Tokenizers
         guard case MiniLMError.cannotCreate = $0 else { return false }
         return true
       }
+      #expect(throws: MiniLMError.self) { try trainer.makeCheckpoint().save(to: "/dev/null") }
       // A folder in the way: nothing is left beside it.
       try FileManager.default.createDirectory(
         atPath: "\(folder)/taken", withIntermediateDirectories: false)

@@ -106,16 +106,16 @@ import Tokenizers
     }
   }
 
-  /// A vocabulary of 4,096 makes the work large enough to be split.
+  /// 768 positions of a vocabulary of 512 are enough work to be split.
   @Test(arguments: [ModelKind.bigram, .minilm])
   func workersTogetherGiveTheGradientOfOne(_ kind: ModelKind) throws {
-    let configuration = ModelConfiguration(kind: kind, vocabularySize: 4096, width: 8)
+    let configuration = ModelConfiguration(kind: kind, vocabularySize: 512, width: 8)
     let model = try configuration.makeModel()
     var random = RandomGenerator(seed: 2)
     model.initialize(&random)
-    let stream = try syntheticStream(2000, vocabularySize: 4096)
+    let stream = try syntheticStream(2000, vocabularySize: 512)
     var loader = try BatchLoader(
-      stream, batchSize: 12, length: 16, sampling: .random, random: random)
+      stream, batchSize: 48, length: 16, sampling: .random, random: random)
     let one = GradientEngine(model: model, threads: 1)
     let three = GradientEngine(model: model, threads: 3)
     // Twice, so that what the first batch left behind would show.
@@ -127,7 +127,9 @@ import Tokenizers
       #expect(one.gradients.activeRanges == three.gradients.activeRanges)
       #expect(abs(one.gradients.norm() - three.gradients.norm(threads: 3)) < 1e-6)
       let range = 0..<model.parameters.count
-      let (x, y) = (one.gradients.values.values(in: range), three.gradients.values.values(in: range))
+      let (x, y) = (
+        one.gradients.values.values(in: range), three.gradients.values.values(in: range)
+      )
       let worst = zip(x, y).reduce(Float(0)) { max($0, abs($1.0 - $1.1)) }
       #expect(worst < 1e-7)
     }

@@ -16,7 +16,11 @@ import Tokenizers
     for _ in 0..<Int(draws) { counts[Int(try sampler.choose(logits, &random).rawValue)] += 1 }
     var chiSquare = 0.0
     for (count, p) in zip(counts, expected) {
-      if p == 0 { #expect(count == 0) } else { chiSquare += pow(count - p * draws, 2) / (p * draws) }
+      if p == 0 {
+        #expect(count == 0)
+      } else {
+        chiSquare += pow(count - p * draws, 2) / (p * draws)
+      }
     }
     // At most four degrees of freedom: above 18.5 once in a thousand times, and the seed is fixed.
     #expect(chiSquare < 18.5)

@@ -67,8 +67,8 @@ import Testing
     #expect(CrossEntropy.loss([-1000, 1000], target: 0) == 2000)
   }
 
-  /// For independent logits of deviation s the expected loss is ln V + s²/2: the logarithm of the mean of
-  /// e^x is s²/2, and the target's logit is 0 on average.
+  /// For independent logits of deviation s the expected loss is ln V + s²/2: the logarithm of the
+  /// mean of e^x is s²/2, and the target's logit is 0 on average.
   @Test(arguments: [0.0, 0.5, 1.0])
   func randomLogitsLoseAboutTheLogarithmOfV(_ deviation: Double) {
     var random = RandomGenerator(seed: 9)

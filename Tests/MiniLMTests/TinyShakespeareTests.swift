@@ -3,8 +3,8 @@ import MiniLM
 import Testing
 import Tokenizers
 
-/// What is known of small models on tinyshakespeare, character by character, the last tenth kept for
-/// validation.
+/// What is known of small models on tinyshakespeare, character by character, the last tenth kept
+/// for validation.
 @Suite(
   .enabled(if: RealTexts.has("tinyshakespeare.txt"), Comment(rawValue: RealTexts.reason)))
 struct TinyShakespeareTests {

@@ -97,6 +97,11 @@ private func smallOptions(_ kind: ModelKind) -> TrainingOptions {
       first.metadata = ["vocabulary": "char \"é\"\n"]
       let stopped = try first.run(checkpointPath: path) { $0.step == 17 ? .stop : .proceed }
       #expect(stopped.stopped && stopped.step == 17)
+      #expect(throws: MiniLMError.self) {
+        try Trainer(
+          resuming: try Checkpoint.load(from: path), training: training, validation: validation
+        ) { $0.steps = 17 }
+      }
       let second = try Trainer(
         resuming: try Checkpoint.load(from: path), training: training, validation: validation)
       #expect(second.step == 17)

@@ -1,5 +1,5 @@
-/// A number that remembers how it was made, so that derivatives can be followed back: the slow, obvious
-/// way to a gradient, against which layers are tested.
+/// A number that remembers how it was made, so that derivatives can be followed back: the slow,
+/// obvious way to a gradient, against which layers are tested.
 ///
 ///     let x = Scalar(3)
 ///     let y = x * x + x

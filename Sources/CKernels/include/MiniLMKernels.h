@@ -13,11 +13,12 @@ enum { MINILM_BASELINE = 0, MINILM_AVX2 = 1, MINILM_AVX512 = 2 };
 
 // The highest level this processor and this build have.
 int minilm_best_level(void);
-// The level in use: `minilm_best_level()`, or a lower one where the environment variable MINILM_KERNELS is
-// `baseline` or `avx2`. Read once.
+// The level in use: `minilm_best_level()`, or a lower one where the environment variable
+// MINILM_KERNELS is `baseline` or `avx2`. Read once.
 int minilm_level(void);
 
-// out[i] = e^in[i], with a relative error under 2e-7 from -87 to 88; 0 below -87.33, infinity above 88.72.
+// out[i] = e^in[i], with a relative error under 2e-7 from -87 to 88; 0 below -87.33, infinity above
+// 88.72.
 void minilm_exp(const float *in, float *out, size_t count);
 // The same at a given level, at most `minilm_best_level()`: for tests.
 void minilm_exp_at(int level, const float *in, float *out, size_t count);

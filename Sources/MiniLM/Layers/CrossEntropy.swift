@@ -1,11 +1,15 @@
 internal import CKernels
 
-/// Softmax and the loss of its target, in one pass. N positions, V logits each.
+/// Softmax and the loss of its target, in one pass.
+///
+/// N positions, V logits each.
 ///
 ///     forward    loss = Σ_n  ln Σ_j e^(x[n,j] − max) + max − x[n, target[n]]
 ///     backward   dx[n,j] = scale · (softmax(x[n])[j] − [j = target[n]])     written over x
 package enum CrossEntropy {
-  /// The sum of the losses of N rows of V logits; each target is less than V. The logits stay.
+  /// The sum of the losses of N rows of V logits; each target is less than V.
+  ///
+  /// The logits stay as they are.
   @unsafe
   static func forward(
     _ logits: UnsafeMutablePointer<Float>, _ targets: UnsafePointer<UInt32>, count: Int,

@@ -8,8 +8,8 @@ internal import CKernels
   internal import Darwin
 #endif
 
-/// Adam (Kingma and Ba), and AdamW (Loshchilov and Hutter) where the decay is decoupled; formulas as in
-/// torch.optim.Adam and AdamW.
+/// Adam (Kingma and Ba), and AdamW (Loshchilov and Hutter) where the decay is decoupled; formulas
+/// as in torch.optim.Adam and AdamW.
 ///
 ///     Adam    g ← g + weightDecay·p
 ///     AdamW   p ← p − lr·weightDecay·p

@@ -1,8 +1,8 @@
 internal import CKernels
 
 extension GradientStore {
-  /// The length of all gradients as one vector: √(Σ g²), added up in double precision and in a fixed
-  /// order, whatever the number of threads.
+  /// The length of all gradients as one vector: √(Σ g²), added up in double precision and in a
+  /// fixed order, whatever the number of threads.
   public func norm(threads: Int = 1) -> Double {
     let ranges = activeRanges
     let total = ranges.reduce(0) { $0 + $1.count }

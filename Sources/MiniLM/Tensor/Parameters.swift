@@ -33,7 +33,9 @@ public struct ParameterLayout: Equatable, Sendable {
   public var count: Int { tensors.last?.range.upperBound ?? 0 }
 
   /// Appends a tensor; the caller has checked that its size fits (see `MemoryLimit`).
-  package mutating func append(_ name: String, rows: Int, columns: Int, role: TensorDescription.Role) {
+  package mutating func append(
+    _ name: String, rows: Int, columns: Int, role: TensorDescription.Role
+  ) {
     let start = count
     tensors.append(
       TensorDescription(

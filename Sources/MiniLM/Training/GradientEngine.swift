@@ -67,7 +67,8 @@ package final class GradientEngine {
     return sums.total / Double(batch.count)
   }
 
-  /// Adds the gradients of workers 1, 2, … to those of worker 0, each thread on its part of the arena.
+  /// Adds the gradients of workers 1, 2, … to those of worker 0, each thread on its part of the
+  /// arena.
   private func addUp(_ count: Int) {
     let target = workerGradients[0].values
     let ranges = workerGradients[1..<count].map(\.activeRanges)
