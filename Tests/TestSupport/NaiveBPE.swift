@@ -44,6 +44,12 @@ public struct NaiveTrainer {
     public var left: Int
     /// The token on the right.
     public var right: Int
+
+    /// A merge of these ids.
+    public init(left: Int, right: Int) {
+      self.left = left
+      self.right = right
+    }
   }
 
   /// Learns up to `mergeCount` merges from words and their frequencies.
