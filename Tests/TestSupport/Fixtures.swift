@@ -45,3 +45,8 @@ public func escaped(_ bytes: some Sequence<UInt8>) -> String {
     return "\\x" + (digits.count == 1 ? "0" : "") + digits
   }.joined()
 }
+
+extension Fixtures {
+  /// Base64 by Foundation: what our own is measured by.
+  public static func base64(_ bytes: [UInt8]) -> String { Data(bytes).base64EncodedString() }
+}
