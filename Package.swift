@@ -20,7 +20,6 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-    // SHA-256 for the manifests, in the program only.
     .package(url: "https://github.com/apple/swift-crypto", "4.0.0"..<"5.0.0"),
   ],
   targets: [
@@ -49,12 +48,13 @@ let package = Package(
       dependencies: [
         "Tokenizers", "MiniLM",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        .product(name: "Crypto", package: "swift-crypto"),
       ],
       swiftSettings: settings),
 
     .target(
-      name: "TestSupport", dependencies: ["Tokenizers"], path: "Tests/TestSupport",
+      name: "TestSupport",
+      dependencies: ["Tokenizers", .product(name: "Crypto", package: "swift-crypto")],
+      path: "Tests/TestSupport",
       swiftSettings: settings),
     .testTarget(
       name: "TokenizersTests", dependencies: ["Tokenizers", "TestSupport"], swiftSettings: settings),

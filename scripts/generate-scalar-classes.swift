@@ -1,5 +1,5 @@
-// Prints Sources/CKernels/scalar_classes.c: the character classes of Unicode 16.0.0, one byte a scalar.
-// Run by scripts/generate-scalar-classes; needs a Swift whose own Unicode is 16.0 or later.
+// Prints Sources/CKernels/scalar_classes.c: the character classes of Unicode 16.0.0, one byte a
+// scalar. Run by scripts/generate-scalar-classes; needs a Swift whose own Unicode is 16.0 or later.
 
 /// The numbers that stand for the general categories, the same as in `GeneralCategory`.
 let categories: [(Unicode.GeneralCategory, String)] = [
@@ -19,8 +19,8 @@ let unsettledBit: UInt8 = 0x40
 
 /// Scalars assigned by Unicode 14 that are of another category, or of another \s, in some library.
 ///
-/// U+0295 is Ll up to 16 and Lo from 17; U+180E is Cf, yet PCRE2 counts it as \s; U+1171E was Mn up to
-/// 15.1 and is Mc from 16.
+/// U+0295 is Ll up to 16 and Lo from 17; U+180E is Cf, yet PCRE2 counts it as \s; U+1171E was Mn up
+/// to 15.1 and is Mc from 16.
 let reclassified: [UInt32: UInt8?] = [0x0295: 1, 0x180E: nil, 0x1171E: nil]
 
 func number(of category: Unicode.GeneralCategory) -> UInt8 {

@@ -7,8 +7,8 @@
 #include <unicode/utext.h>
 #include <unicode/uversion.h>
 
-// A search for the boundaries of grapheme clusters in UTF-8. NULL and a failing status without memory or
-// data. The root locale: the rules of UAX #29 alone.
+// A search for the boundaries of grapheme clusters in UTF-8. NULL and a failing status without
+// memory or data. The root locale: the rules of UAX #29 alone.
 static inline UBreakIterator *cicu_open_graphemes(UErrorCode *status) {
   return ubrk_open(UBRK_CHARACTER, "", NULL, 0, status);
 }
@@ -33,7 +33,8 @@ static inline const char *cicu_error_name(UErrorCode status) { return u_errorNam
 
 static inline int cicu_failed(UErrorCode status) { return U_FAILURE(status) ? 1 : 0; }
 
-// The version of Unicode that ICU was built with, as text of at most U_MAX_VERSION_STRING_LENGTH bytes.
+// The version of Unicode that ICU was built with, as text of at most U_MAX_VERSION_STRING_LENGTH
+// bytes.
 static inline const char *cicu_unicode_version(void) { return U_UNICODE_VERSION; }
 
 #endif

@@ -12,9 +12,10 @@ typedef double NAME(d16) __attribute__((vector_size(128)));
 static inline void NAME(load)(F16 *v, const float *p) { memcpy(v, p, sizeof *v); }
 static inline void NAME(store)(float *p, const F16 *v) { memcpy(p, v, sizeof *v); }
 
-// e^x: x = n ln 2 + r with |r| <= ln 2 / 2, and 2^n put together from its bits. Adding 1.5 * 2^23 rounds to
-// the nearest integer and leaves it in the low bits; a NaN goes through every step and stays one.
-// The coefficients are a least-squares fit of our own, reweighted towards equal relative error.
+// e^x: x = n ln 2 + r with |r| <= ln 2 / 2, and 2^n put together from its bits. Adding 1.5 * 2^23
+// rounds to the nearest integer and leaves it in the low bits; a NaN goes through every step and
+// stays one. The coefficients are a least-squares fit of our own, reweighted towards equal relative
+// error.
 static inline void NAME(vector_exp)(F16 *value) {
   F16 x = *value;
   const I16 under = x < -87.336544f, over = x > 88.722839f;
@@ -95,8 +96,8 @@ static float NAME(exp_sum)(float *x, size_t count, float maximum, int write) {
   return result;
 }
 
-static double NAME(cross_entropy)(float *logits, const uint32_t *targets, size_t rows, size_t columns,
-                                  float scale, int write_gradient) {
+static double NAME(cross_entropy)(float *logits, const uint32_t *targets, size_t rows,
+                                  size_t columns, float scale, int write_gradient) {
   double loss = 0;
   for (size_t row = 0; row < rows; row++) {
     float *x = logits + row * columns;
@@ -165,8 +166,8 @@ static double NAME(sum_of_squares)(const float *x, size_t count) {
 static inline void NAME(adam_lanes)(F16 *p, const F16 *gradient, F16 *m, F16 *v,
                                     const struct minilm_adam *s) {
   const F16 g = *gradient * s->gradient_scale + *p * s->coupled_decay;
-  *m = *m + (g - *m) * (1.0f - s->beta1);
-  *v = *v * s->beta2 + (g * g) * (1.0f - s->beta2);
+  *m = *m + (g - *m) * s->complement1;
+  *v = *v * s->beta2 + (g * g) * s->complement2;
   const F16 root = __builtin_elementwise_sqrt(*v) * s->root_correction + s->epsilon;
   *p = *p * (1.0f - s->decoupled_decay) - (*m * s->step_size) / root;
 }

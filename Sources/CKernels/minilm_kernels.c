@@ -1,8 +1,9 @@
-// Elementwise loops of the small language models: one body, several targets, one choice at run time.
+// Elementwise loops of the small language models: one body, several targets, one choice at a run.
 #include "MiniLMKernels.h"
 
 #include <math.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
 // Vectors are handed from one static function to another of the same target only.
@@ -28,20 +29,21 @@
 #undef NAME
 #pragma clang attribute pop
 
-#pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512dq,avx2,fma"))), apply_to = function)
+#define AVX512_TARGET "avx512f,avx512vl,avx512dq,avx2,fma"
+#pragma clang attribute push(__attribute__((target(AVX512_TARGET))), apply_to = function)
 #define NAME(name) minilm_avx512_##name
 #include "minilm_body.h"
 #undef NAME
 #pragma clang attribute pop
 
-#define CHOOSE(name, ...)                                                             \
-  switch (minilm_level()) {                                                           \
+#define CHOOSE(level, name, ...)                                                             \
+  switch (level) {                                                          \
     case MINILM_AVX512: return minilm_avx512_##name(__VA_ARGS__);                     \
     case MINILM_AVX2: return minilm_avx2_##name(__VA_ARGS__);                         \
     default: return minilm_baseline_##name(__VA_ARGS__);                              \
   }
 #else
-#define CHOOSE(name, ...) return minilm_baseline_##name(__VA_ARGS__);
+#define CHOOSE(level, name, ...) (void)(level); return minilm_baseline_##name(__VA_ARGS__);
 #endif
 
 int minilm_best_level(void) {
@@ -64,40 +66,55 @@ static _Atomic int chosen_level = 0;
 int minilm_level(void) {
   const int chosen = atomic_load_explicit(&chosen_level, memory_order_relaxed);
   if (chosen > 0) return chosen - 1;
-  const int best = minilm_best_level();
-  atomic_store_explicit(&chosen_level, best + 1, memory_order_relaxed);
-  return best;
+  // Two threads that come here together find the same.
+  int level = minilm_best_level();
+  const char *wanted = getenv("MINILM_KERNELS");
+  if (wanted && strcmp(wanted, "baseline") == 0) level = MINILM_BASELINE;
+  if (wanted && strcmp(wanted, "avx2") == 0 && level > MINILM_AVX2) level = MINILM_AVX2;
+  atomic_store_explicit(&chosen_level, level + 1, memory_order_relaxed);
+  return level;
 }
 
-void minilm_set_level(int level) {
-  const int best = minilm_best_level();
-  const int wanted = level < 0 ? 0 : level > best ? best : level;
-  atomic_store_explicit(&chosen_level, wanted + 1, memory_order_relaxed);
+void minilm_exp_at(int level, const float *in, float *out, size_t count) {
+  CHOOSE(level, exp, in, out, count)
 }
 
-void minilm_exp(const float *in, float *out, size_t count) { CHOOSE(exp, in, out, count) }
+double minilm_cross_entropy_at(int level, float *logits, const uint32_t *targets, size_t rows,
+                               size_t columns, float scale, int write_gradient) {
+  CHOOSE(level, cross_entropy, logits, targets, rows, columns, scale, write_gradient)
+}
+
+void minilm_exp(const float *in, float *out, size_t count) {
+  CHOOSE(minilm_level(), exp, in, out, count)
+}
 
 double minilm_cross_entropy(float *logits, const uint32_t *targets, size_t rows, size_t columns,
                             float scale, int write_gradient) {
-  CHOOSE(cross_entropy, logits, targets, rows, columns, scale, write_gradient)
+  CHOOSE(minilm_level(), cross_entropy, logits, targets, rows, columns, scale, write_gradient)
 }
 
-void minilm_axpy(float *y, float a, const float *x, size_t count) { CHOOSE(axpy, y, a, x, count) }
+void minilm_axpy(float *y, float a, const float *x, size_t count) {
+  CHOOSE(minilm_level(), axpy, y, a, x, count)
+}
 
 void minilm_add(float *y, const float *x, size_t count) { minilm_axpy(y, 1.0f, x, count); }
 
-float minilm_dot(const float *x, const float *y, size_t count) { CHOOSE(dot, x, y, count) }
+float minilm_dot(const float *x, const float *y, size_t count) {
+  CHOOSE(minilm_level(), dot, x, y, count)
+}
 
-double minilm_sum_of_squares(const float *x, size_t count) { CHOOSE(sum_of_squares, x, count) }
+double minilm_sum_of_squares(const float *x, size_t count) {
+  CHOOSE(minilm_level(), sum_of_squares, x, count)
+}
 
 void minilm_adam_step(float *p, const float *gradient, float *m, float *v, size_t count,
                       const struct minilm_adam *settings) {
-  CHOOSE(adam_step, p, gradient, m, v, count, settings)
+  CHOOSE(minilm_level(), adam_step, p, gradient, m, v, count, settings)
 }
 
 void minilm_sgd_step(float *p, const float *gradient, float *buffer, size_t count,
                      const struct minilm_sgd *settings) {
-  CHOOSE(sgd_step, p, gradient, buffer, count, settings)
+  CHOOSE(minilm_level(), sgd_step, p, gradient, buffer, count, settings)
 }
 
 uint64_t minilm_checksum(uint64_t state, const void *bytes, size_t count) {

@@ -138,7 +138,7 @@ extension TokenizerError {
       .specialTokenInText(text, offset: offset + distance)
     case .preTokenization(.matchFailed(let message, let offset)):
       .preTokenization(.matchFailed(message: message, offset: offset + distance))
-    case .preTokenization(.badPattern), .unknownTokenID, .noSuchSpecialToken: self
+    case .preTokenization(.badPattern), .unknownTokenID, .segmentation, .noSuchSpecialToken: self
     }
   }
 }

@@ -120,14 +120,23 @@ public final class StreamEncoder {
   private var wanted: Int
 
   /// An encoder for one stream.
-  public init(
+  ///
+  /// - Parameter threads: On how many threads to work, at least 1. The ids do not depend on it.
+  public convenience init(
     _ tokenizer: Tokenizer, options: EncodingOptions = EncodingOptions(), threads: Int = 1
+  ) {
+    self.init(tokenizer, options: options, threads: threads, blockSize: Self.blockSize)
+  }
+
+  /// As above with another number of bytes to collect for each thread: tests make it small.
+  package init(
+    _ tokenizer: Tokenizer, options: EncodingOptions, threads: Int, blockSize: Int
   ) {
     self.tokenizer = tokenizer
     self.options = options
     parallel = ParallelEncoder(tokenizer, options, threads: threads)
-    blockSize = Self.blockSize * max(1, threads)
-    wanted = blockSize
+    self.blockSize = blockSize * max(1, threads)
+    wanted = self.blockSize
   }
 
   /// Takes the next bytes of the stream.

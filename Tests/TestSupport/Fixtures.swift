@@ -9,6 +9,15 @@ public enum Fixtures {
   /// A file below the top folder.
   public static func file(_ path: String) -> URL { topFolder.appendingPathComponent(path) }
 
+  /// The bytes of every text in `fixtures/texts`, in the order of their names.
+  public static func texts() throws -> [[UInt8]] {
+    let folder = file("fixtures/texts")
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+    return try names.filter { $0.hasSuffix(".txt") }.sorted().map {
+      [UInt8](try Data(contentsOf: folder.appendingPathComponent($0)))
+    }
+  }
+
   /// The objects of a file of JSON lines below the top folder; empty lines are passed over.
   public static func jsonLines<Row: Decodable>(_ path: String, of type: Row.Type) throws -> [Row] {
     let data = try Data(contentsOf: file(path))
@@ -35,4 +44,9 @@ public func escaped(_ bytes: some Sequence<UInt8>) -> String {
     let digits = String(byte, radix: 16)
     return "\\x" + (digits.count == 1 ? "0" : "") + digits
   }.joined()
+}
+
+extension Fixtures {
+  /// Base64 by Foundation: what our own is measured by.
+  public static func base64(_ bytes: [UInt8]) -> String { Data(bytes).base64EncodedString() }
 }

@@ -14,7 +14,8 @@ public struct SeededRandom: RandomNumberGenerator, Sendable {
     return value ^ (value >> 31)
   }
 
-  /// A number from 0 up to `bound`, which is at least 1; the same numbers whatever the standard library does.
+  /// A number from 0 up to `bound`, which is at least 1; the same numbers whatever the standard
+  /// library does.
   public mutating func below(_ bound: Int) -> Int {
     Int(truncatingIfNeeded: next().multipliedFullWidth(by: UInt64(bound)).high)
   }

@@ -1,11 +1,12 @@
-// The C leaf of the package: generated tables, and kernels for instructions that Swift cannot reach.
+// The C leaf of the package: generated tables, and kernels for instructions that Swift cannot
+// reach.
 #ifndef CKERNELS_H
 #define CKERNELS_H
 
 #include <stdint.h>
 
-#include "MiniLMKernels.h"
 #include "scalar_classes.h"
 #include "utf8_kernels.h"
+#include "MiniLMKernels.h"
 
 #endif

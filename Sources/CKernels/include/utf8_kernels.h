@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// Where the longest well-formed part of bytes[start..<count] that begins at start ends: count, or where
-// the first ill-formed (or cut-off) sequence begins.
+// Where the longest well-formed part of bytes[start..<count] that begins at start ends: count, or
+// where the first ill-formed (or cut-off) sequence begins.
 size_t utf8_well_formed_end(const uint8_t *bytes, size_t start, size_t count);
 
 // Whether no scalar of bytes[start..<end] is unsettled (scalar_classes.h). Those bytes hold whole

@@ -25,8 +25,9 @@ public struct Evaluation: Equatable, Sendable {
   /// The loss in bits for each byte of the text, by which tokenizers can be compared.
   public func bitsPerByte(bytesPerToken: Double) -> Double { loss / log(2.0) / bytesPerToken }
 
-  /// The mean loss over a whole stream, cut into windows of `blockSize` one after the other; every
-  /// token but the first is predicted once. With `limit`, over its first `limit` predictions.
+  /// The mean loss over a whole stream, cut into windows of `blockSize` one after the other.
+  ///
+  /// Every token but the first is predicted once. With `limit`, over its first `limit` predictions.
   public static func evaluate(
     _ model: any LanguageModel, on stream: TokenStream, blockSize: Int, threads: Int = 1,
     limit: Int? = nil

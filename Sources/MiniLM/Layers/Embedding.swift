@@ -1,4 +1,6 @@
-/// Rows of a table picked by id. N positions, V ids, C columns.
+/// Rows of a table picked by id.
+///
+/// N positions, V ids, C columns.
 ///
 ///     forward    y[n] = table[id[n]]                 (N, C)
 ///     backward   d table[id[n]] += d y[n]            ids may repeat: in order of n

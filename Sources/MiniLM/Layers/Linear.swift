@@ -1,4 +1,6 @@
-/// A projection. N positions, I inputs, O outputs.
+/// A projection.
+///
+/// N positions, I inputs, O outputs.
 ///
 ///     forward    y = x·W + b          (N, I)·(I, O) + (O) → (N, O)
 ///     backward   dW += xᵀ·dy          (I, N)·(N, O) → (I, O)

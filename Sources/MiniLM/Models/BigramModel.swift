@@ -6,8 +6,8 @@ public import Tokenizers
 ///     logits       x[n] = table[input[n]]                  (N, V)
 ///     gradient     d table[input[n]] += softmax(x[n]) − onehot(target[n])
 ///
-/// Trained to the end it holds the logarithms of the counts of pairs (up to a constant in each row),
-/// whose loss no other table can beat on the same text.
+/// Trained to the end it holds the logarithms of the counts of pairs (up to a constant in each
+/// row), whose loss no other table can beat on the same text.
 public final class BigramModel: LanguageModel {
   /// Kind and sizes.
   public let configuration: ModelConfiguration

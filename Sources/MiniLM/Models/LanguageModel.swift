@@ -15,7 +15,8 @@ public protocol LanguageModel: AnyObject, Sendable {
   func initialize(_ random: inout RandomGenerator)
   /// Scratch for one thread: what a forward and a backward pass write to.
   func makeWorker() throws(MiniLMError) -> any ModelWorker
-  /// One logit for each token of the vocabulary, as what follows `context`, which has 1 or more ids.
+  /// One logit for each token of the vocabulary, as what follows `context`, which has 1 or more
+  /// ids.
   func logits(after context: [TokenID]) throws(MiniLMError) -> [Float]
 }
 
@@ -69,6 +70,9 @@ public struct Batch: Equatable, Sendable {
   /// Throws unless every id is less than `vocabularySize`.
   public func check(vocabularySize: Int) throws(MiniLMError) {
     for ids in [inputs, targets] {
+      var largest: UInt32 = 0
+      for id in ids { largest = Swift.max(largest, id.rawValue) }
+      if largest < vocabularySize { continue }
       if let position = ids.firstIndex(where: { $0.rawValue >= vocabularySize }) {
         throw .tokenOutOfRange(
           id: UInt64(ids[position].rawValue), position: position, vocabularySize: vocabularySize)

@@ -7,8 +7,8 @@ public import Tokenizers
 ///     logits       x = h·projection + bias                  (N, V)
 ///     gradient     see Embedding, Linear and CrossEntropy
 ///
-/// It fits where the table cannot: for GPT-2's 50,257 tokens and C = 64 it has 6.5 million numbers, the
-/// table 2.5 billion.
+/// It fits where the table cannot: for GPT-2's 50,257 tokens and C = 64 it has 6.5 million numbers,
+/// the table 2.5 billion.
 public final class MiniLMModel: LanguageModel {
   /// Kind and sizes.
   public let configuration: ModelConfiguration

@@ -8,8 +8,8 @@ internal import CKernels
   internal import Darwin
 #endif
 
-/// Adam (Kingma and Ba), and AdamW (Loshchilov and Hutter) where the decay is decoupled; formulas as in
-/// torch.optim.Adam and AdamW.
+/// Adam (Kingma and Ba), and AdamW (Loshchilov and Hutter) where the decay is decoupled; formulas
+/// as in torch.optim.Adam and AdamW.
 ///
 ///     Adam    g ← g + weightDecay·p
 ///     AdamW   p ← p − lr·weightDecay·p
@@ -61,7 +61,7 @@ public final class Adam: Optimizer {
         gradient_scale: Float(gradientScale),
         coupled_decay: decoupled ? 0 : Float(decay),
         decoupled_decay: decoupled ? Float(learningRate * decay) : 0,
-        beta1: Float(beta1), beta2: Float(beta2),
+        complement1: Float(1 - beta1), beta2: Float(beta2), complement2: Float(1 - beta2),
         step_size: Float(learningRate / correction1),
         root_correction: Float(1 / correction2.squareRoot()), epsilon: Float(epsilon))
       // The four arenas have one layout, segments are apart from each other.

@@ -1,8 +1,8 @@
 internal import CKernels
 
 extension GradientStore {
-  /// The length of all gradients as one vector: √(Σ g²), added up in double precision and in a fixed
-  /// order, whatever the number of threads.
+  /// The length of all gradients as one vector: √(Σ g²), added up in double precision and in a
+  /// fixed order, whatever the number of threads.
   public func norm(threads: Int = 1) -> Double {
     let ranges = activeRanges
     let total = ranges.reduce(0) { $0 + $1.count }
@@ -29,7 +29,7 @@ extension GradientStore {
 
   /// What gradients are multiplied by so that their norm is at most `limit` (PyTorch's
   /// clip_grad_norm_: limit / (norm + 1e-6), never more than 1).
-  static func clippingScale(norm: Double, limit: Double?) -> Double {
+  package static func clippingScale(norm: Double, limit: Double?) -> Double {
     guard let limit else { return 1 }
     return Swift.min(1, limit / (norm + 1e-6))
   }

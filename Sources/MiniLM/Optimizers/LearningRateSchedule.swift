@@ -8,8 +8,8 @@
 
 /// How the learning rate moves from step to step.
 ///
-/// It climbs in a straight line over the warm-up steps, then keeps or falls to `finalFraction` of its
-/// height at the last step.
+/// It climbs in a straight line over the warm-up steps, then keeps or falls to `finalFraction` of
+/// its height at the last step.
 public struct LearningRateSchedule: Equatable, Sendable {
   /// The shape after warm-up.
   public enum Shape: String, CaseIterable, Sendable {

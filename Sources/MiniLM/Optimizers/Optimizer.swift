@@ -81,12 +81,12 @@ struct OptimizerSegments {
     var decays: Bool
   }
 
-  /// Runs of at most 64 Ki elements, so that they can be dealt to workers.
+  /// Runs of at most 16 Ki elements, so that they can be dealt to workers.
   private(set) var segments: [Segment] = []
 
   /// The parts of `ranges` (ascending), cut at tensor borders; vectors do not decay.
   init(_ layout: ParameterLayout, ranges: [Range<Int>]) {
-    let largest = 1 << 16
+    let largest = 1 << 14
     for tensor in layout.tensors {
       for range in ranges where range.overlaps(tensor.range) {
         let range = range.clamped(to: tensor.range)

@@ -6,8 +6,9 @@ internal import CKernels
 ///     b ← momentum·b + g                     (no b without momentum)
 ///     p ← p − lr·b                           Nesterov: p − lr·(g + momentum·b)
 ///
-/// Without momentum and decay only the rows of lookup tables that got a gradient are visited; a large
-/// table then costs no more than the batch. With either, every parameter changes at every step.
+/// Without momentum and decay only the rows of lookup tables that got a gradient are visited; a
+/// large table then costs no more than the batch. With either, every parameter changes at every
+/// step.
 public final class SGD: Optimizer {
   /// Steps made so far.
   public var stepCount = 0

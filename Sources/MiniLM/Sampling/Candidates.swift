@@ -13,7 +13,9 @@ public struct Candidates: Equatable, Sendable {
   /// Those that are left: one or more, at least one of them with a finite logit.
   public internal(set) var list: [Candidate]
 
-  /// All tokens. A logit of −infinity bars its token; NaN, +infinity and no token left are errors.
+  /// All tokens.
+  ///
+  /// A logit of −infinity bars its token; NaN, +infinity and no token left are errors.
   public init(_ logits: [Float]) throws(MiniLMError) {
     if let index = logits.firstIndex(where: { $0.isNaN || $0 == .infinity }) {
       throw .badLogits("that of token \(index) is \(logits[index])")

@@ -1,5 +1,5 @@
-/// Keeps the smallest set of most likely tokens whose probabilities reach `mass` together: the nucleus
-/// (Holtzman and others).
+/// Keeps the smallest set of most likely tokens whose probabilities reach `mass` together: the
+/// nucleus (Holtzman and others).
 public struct TopP: CandidateFilter, Equatable {
   /// The probability that the set reaches.
   public let mass: Double

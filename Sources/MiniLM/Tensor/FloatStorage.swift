@@ -57,10 +57,10 @@ public final class FloatStorage: @unchecked Sendable {
 
   /// Writes `values` from `offset` on.
   public func replace(at offset: Int, with values: [Float]) {
-    let target = unsafe pointer(at: offset..<offset + values.count)
-    for (i, value) in values.enumerated() {
-      // Within the range just checked.
-      unsafe target[i] = value
+    unsafe values.withUnsafeBufferPointer { source in
+      guard let first = source.baseAddress else { return }
+      // `pointer(at:)` checks that the target has room for them.
+      unsafe pointer(at: offset..<offset + source.count).update(from: first, count: source.count)
     }
   }
 

@@ -11,6 +11,9 @@ public enum Kernels {
     }
   }
 
+  /// How many levels this machine can run, for tests of each.
+  package static var levelCount: Int { Int(minilm_best_level()) + 1 }
+
   /// y += x, `count` floats each.
   @unsafe
   static func add(_ y: UnsafeMutablePointer<Float>, _ x: UnsafePointer<Float>, count: Int) {
@@ -19,9 +22,15 @@ public enum Kernels {
 
   /// e^x of each element, with a relative error under 2e-7; 0 below −87.33, infinity above 88.72.
   public static func exponentials(_ x: [Float]) -> [Float] {
+    exponentials(x, level: Int(minilm_level()))
+  }
+
+  /// The same, by the loop of a given level, less than `levelCount`.
+  package static func exponentials(_ x: [Float], level: Int) -> [Float] {
+    precondition(level >= 0 && level < levelCount)
     // The kernel writes all `count` elements.
-    unsafe Array(unsafeUninitializedCapacity: x.count) { buffer, count in
-      if let base = buffer.baseAddress { unsafe minilm_exp(x, base, x.count) }
+    return unsafe Array(unsafeUninitializedCapacity: x.count) { buffer, count in
+      if let base = buffer.baseAddress { unsafe minilm_exp_at(Int32(level), x, base, x.count) }
       count = x.count
     }
   }

@@ -27,11 +27,15 @@ public struct ParameterLayout: Equatable, Sendable {
   /// The tensors, in arena order, without gaps.
   public private(set) var tensors: [TensorDescription] = []
 
+  package init() {}
+
   /// How many floats they are together.
   public var count: Int { tensors.last?.range.upperBound ?? 0 }
 
   /// Appends a tensor; the caller has checked that its size fits (see `MemoryLimit`).
-  mutating func append(_ name: String, rows: Int, columns: Int, role: TensorDescription.Role) {
+  package mutating func append(
+    _ name: String, rows: Int, columns: Int, role: TensorDescription.Role
+  ) {
     let start = count
     tensors.append(
       TensorDescription(
@@ -47,7 +51,7 @@ public final class ParameterStore: Sendable {
   /// The numbers.
   public let values: FloatStorage
 
-  init(layout: ParameterLayout) throws(MiniLMError) {
+  package init(layout: ParameterLayout) throws(MiniLMError) {
     self.layout = layout
     self.values = try FloatStorage(count: layout.count)
   }
@@ -71,7 +75,7 @@ public final class GradientStore {
   private var touched: [[Int]]
   private var flags: [[Bool]]
 
-  init(layout: ParameterLayout) throws(MiniLMError) {
+  package init(layout: ParameterLayout) throws(MiniLMError) {
     self.layout = layout
     self.values = try FloatStorage(count: layout.count)
     self.touched = Array(repeating: [], count: layout.tensors.count)
@@ -81,7 +85,7 @@ public final class GradientStore {
   }
 
   /// Notes that these rows of lookup tensor `tensor` are about to get a gradient.
-  func touch(_ rows: some Sequence<Int>, of tensor: Int) {
+  package func touch(_ rows: some Sequence<Int>, of tensor: Int) {
     for row in rows where !flags[tensor][row] {
       flags[tensor][row] = true
       touched[tensor].append(row)
@@ -94,7 +98,7 @@ public final class GradientStore {
   }
 
   /// The ranges of the arena that may be other than zero: ascending, apart from each other.
-  var activeRanges: [Range<Int>] {
+  package var activeRanges: [Range<Int>] {
     var ranges: [Range<Int>] = []
     func add(_ range: Range<Int>) {
       if let last = ranges.last, last.upperBound == range.lowerBound {
@@ -117,7 +121,7 @@ public final class GradientStore {
   }
 
   /// Makes every gradient zero again.
-  func clear() {
+  package func clear() {
     for range in activeRanges { values.zero(range) }
     for tensor in touched.indices {
       for row in touched[tensor] { flags[tensor][row] = false }

@@ -88,7 +88,7 @@ public struct RandomGenerator: RandomNumberGenerator, Equatable, Sendable {
   }
 
   /// ln x for x > 0 by exact operations only: x = 2^e m, ln m = 2 artanh((m - 1) / (m + 1)).
-  static func naturalLogarithm(_ x: Double) -> Double {
+  package static func naturalLogarithm(_ x: Double) -> Double {
     var exponent = Double(x.exponent)
     var significand = x.significand
     if significand > 1.4142135623730951 {

@@ -15,10 +15,12 @@ public enum WindowSampling: Equatable, Sendable {
 ///
 ///     var loader = try BatchLoader(
 ///       stream, batchSize: 8, length: 4,
-///       sampling: .sliding(stride: 4, shuffle: false, dropLast: true), random: RandomGenerator(seed: 1))
+///       sampling: .sliding(stride: 4, shuffle: false, dropLast: true),
+///       random: RandomGenerator(seed: 1))
 ///     let batch = loader.next()
 ///
-/// A window at i is tokens i ..< i + T with targets i + 1 ... i + T: the last start is count − T − 1.
+/// A window at i is tokens i ..< i + T with targets i + 1 ... i + T: the last start is count − T −
+/// 1.
 public struct BatchLoader: Sendable {
   /// What a loader goes on from: save it with the model to continue a run.
   public struct State: Equatable, Sendable {

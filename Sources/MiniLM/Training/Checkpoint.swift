@@ -12,8 +12,8 @@
 ///     float32 × parameters, for each slot of the optimizer
 ///     uint64: FNV-1a (64 bits) of every byte before it
 ///
-/// It is written aside and renamed, so that a name never stands for half a file; read again it gives
-/// the same bits.
+/// It is written aside and renamed, so that a name never stands for half a file; read again it
+/// gives the same bits.
 public struct Checkpoint {
   /// What the model was trained with.
   public var options: TrainingOptions

@@ -34,6 +34,11 @@ struct AtomicFileWriter: ~Copyable {
   private var isOpen = true
 
   init(path: String) throws(MiniLMError) {
+    // Renaming over a device would replace it, and over a folder fails when all is written.
+    var existing = stat()
+    if unsafe stat(path, &existing) == 0, existing.st_mode & S_IFMT != S_IFREG {
+      throw .cannotCreate(path: path, reason: "something other than a plain file has this name")
+    }
     let asidePath = "\(path).partial-\(getpid())"
     let descriptor = unsafe open(asidePath, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
     if descriptor < 0 { throw .cannotCreate(path: path, reason: systemReason()) }

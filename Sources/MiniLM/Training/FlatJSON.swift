@@ -1,7 +1,7 @@
 /// The one line of JSON at the head of a checkpoint: an object of strings, numbers and booleans.
-enum FlatJSON {
+package enum FlatJSON {
   /// A value; numbers keep the digits they were written with.
-  enum Value: Equatable {
+  package enum Value: Equatable {
     case string(String)
     case number(String)
     case bool(Bool)
@@ -13,7 +13,7 @@ enum FlatJSON {
   }
 
   /// The object with its members in the given order, on one line.
-  static func write(_ members: [(String, Value)]) -> String {
+  package static func write(_ members: [(String, Value)]) -> String {
     let parts = members.map { name, value in
       switch value {
       case .string(let text): "\(quoted(name)):\(quoted(text))"
@@ -40,7 +40,7 @@ enum FlatJSON {
   }
 
   /// The members of an object written by `write` (or by hand), or nil where it is anything else.
-  static func read(_ line: [UInt8]) -> [String: Value]? {
+  package static func read(_ line: [UInt8]) -> [String: Value]? {
     var parser = Parser(bytes: line)
     return parser.object()
   }

@@ -3,7 +3,7 @@
 /// Each worker takes a run of rows, has its own activations and gradients, and is summed in order:
 /// a run is the same to the bit for one number of threads.
 @safe
-final class GradientEngine {
+package final class GradientEngine {
   let model: any LanguageModel
   let threads: Int
   private var workers: [any ModelWorker] = []
@@ -11,13 +11,13 @@ final class GradientEngine {
   /// Positions times vocabulary below which another worker is not worth its start.
   private static let smallestShare = 1 << 17
 
-  init(model: any LanguageModel, threads: Int) {
+  package init(model: any LanguageModel, threads: Int) {
     self.model = model
     self.threads = threads
   }
 
   /// The gradients of the last batch.
-  var gradients: GradientStore { workerGradients[0] }
+  package var gradients: GradientStore { workerGradients[0] }
 
   /// How many workers a batch of this shape is split over: a matter of its shape alone.
   private func workerCount(for batch: Batch) -> Int {
@@ -34,7 +34,7 @@ final class GradientEngine {
   }
 
   /// The sum of the losses over the batch.
-  func lossSum(of batch: Batch) throws(MiniLMError) -> Double {
+  package func lossSum(of batch: Batch) throws(MiniLMError) -> Double {
     try batch.check(vocabularySize: model.vocabularySize)
     let count = workerCount(for: batch)
     try prepare(count, gradients: false)
@@ -47,7 +47,7 @@ final class GradientEngine {
   }
 
   /// The mean loss over the batch; its gradient is in `gradients` until the next call.
-  func lossAndGradients(of batch: Batch) throws(MiniLMError) -> Double {
+  package func lossAndGradients(of batch: Batch) throws(MiniLMError) -> Double {
     try batch.check(vocabularySize: model.vocabularySize)
     let count = workerCount(for: batch)
     try prepare(count, gradients: true)
@@ -67,7 +67,8 @@ final class GradientEngine {
     return sums.total / Double(batch.count)
   }
 
-  /// Adds the gradients of workers 1, 2, … to those of worker 0, each thread on its part of the arena.
+  /// Adds the gradients of workers 1, 2, … to those of worker 0, each thread on its part of the
+  /// arena.
   private func addUp(_ count: Int) {
     let target = workerGradients[0].values
     let ranges = workerGradients[1..<count].map(\.activeRanges)

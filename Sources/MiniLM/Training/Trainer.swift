@@ -23,7 +23,8 @@ public final class Trainer {
   private var loader: BatchLoader
   private let validation: TokenStream
 
-  /// A new run over `corpus`, whose last part (`options.validationFraction`) is kept for validation.
+  /// A new run over `corpus`, whose last part (`options.validationFraction`) is kept for
+  /// validation.
   public convenience init(options: TrainingOptions, corpus: TokenStream) throws(MiniLMError) {
     let (training, validation) = try corpus.split(validationFraction: options.validationFraction)
     try self.init(options: options, training: training, validation: validation)
@@ -42,8 +43,10 @@ public final class Trainer {
     try self.init(options: options, model: model, loader: loader, validation: validation)
   }
 
-  /// A run that goes on where `checkpoint` was saved; with the same tokens and options its bits are
-  /// those of a run that was never interrupted. `change` may alter the options (more steps, say).
+  /// A run that goes on where `checkpoint` was saved.
+  ///
+  /// With the same tokens and options its bits are those of a run that was never interrupted.
+  /// `change` may alter the options (more steps, say).
   public convenience init(
     resuming checkpoint: Checkpoint, training: TokenStream, validation: TokenStream,
     change: (inout TrainingOptions) -> Void = { _ in }
@@ -63,6 +66,11 @@ public final class Trainer {
         expected: "\(saved.kind.rawValue) of width \(saved.width), as in the checkpoint")
     }
     try Self.check(options, wanted)
+    guard checkpoint.step < options.steps else {
+      throw .invalidOption(
+        name: "steps", value: "\(options.steps)",
+        expected: "more than the \(checkpoint.step) that the checkpoint has behind it")
+    }
     var loader = try Self.makeLoader(options, training)
     if options.windows == checkpoint.options.windows, !loader.restore(checkpoint.loader) {
       throw .invalidOption(
@@ -120,7 +128,8 @@ public final class Trainer {
       random: RandomGenerator(seed: options.seed, stream: 1))
   }
 
-  /// All that the run goes on from; it shares the trainer's memory, so save it before the next step.
+  /// All that the run goes on from; it shares the trainer's memory, so save it before the next
+  /// step.
   public func makeCheckpoint() -> Checkpoint {
     Checkpoint(
       options: options, model: model, step: step, optimizerStep: optimizer.stepCount,
@@ -158,7 +167,9 @@ public final class Trainer {
       loss: loss, tokens: batch.count, gradientNorm: norm, learningRate: rate)
   }
 
-  /// All steps that are left. After every `evaluationInterval` steps and at the end it evaluates and,
+  /// All steps that are left.
+  ///
+  /// After every `evaluationInterval` steps and at the end it evaluates and,
   /// with a path, saves; a run that diverges throws and leaves the last good checkpoint in place.
   ///
   /// `progress` is called after every step, and ends the run early, saved, by returning `.stop`.

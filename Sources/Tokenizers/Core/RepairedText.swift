@@ -1,13 +1,15 @@
-/// Bytes with each ill-formed sequence replaced by U+FFFD, and the way back to the original offsets.
+/// Bytes with each ill-formed sequence replaced by U+FFFD, and the way back to the original
+/// offsets.
 ///
-/// A pre-tokenizer runs on the repaired bytes, where a bad sequence is a character of class "other"; its
-/// ends, mapped back, cut the original bytes, of which none is lost:
+/// A pre-tokenizer runs on the repaired bytes, where a bad sequence is a character of class
+/// "other"; its ends, mapped back, cut the original bytes, of which none is lost:
 ///
 ///     let repaired = RepairedText(repairing: bytes.span)
 ///     try splitter.appendEnds(of: repaired.bytes.span, from: 0, limit: .max, to: &ends)
 ///     repaired.mapToOriginal(&ends[...])
 public struct RepairedText: Hashable, Sendable {
-  /// Valid UTF-8: the text with each maximal bad sequence replaced by U+FFFD (the policy "replace").
+  /// Valid UTF-8: the text with each maximal bad sequence replaced by U+FFFD (the policy
+  /// "replace").
   public let bytes: [UInt8]
 
   /// After each replacement, the offsets where the two texts go on together.

@@ -12,6 +12,8 @@ public enum TokenizerError: Error, Hashable, Sendable {
   case unknownTokenID(TokenID, index: Int)
   /// The text could not be split.
   case preTokenization(PreTokenizationError)
+  /// Grapheme clusters could not be found.
+  case segmentation(TextSegmentationError)
   /// The tokenizer has no special token of this name.
   case noSuchSpecialToken(String)
 }
@@ -34,6 +36,8 @@ extension TokenizerError: CustomStringConvertible {
       "id \(id) at position \(index) is not in the vocabulary"
     case .preTokenization(let error):
       error.description
+    case .segmentation(.failed(let name)):
+      "ICU could not find the characters of the text: \(name)"
     case .noSuchSpecialToken(let name):
       "the vocabulary has no special token \(name)"
     }
@@ -58,17 +62,6 @@ extension PreTokenizationError: CustomStringConvertible {
       "the regular expression is not valid at offset \(offset): \(message)"
     case .matchFailed(let message, let offset):
       "the regular expression could not be matched at byte \(offset): \(message)"
-    }
-  }
-}
-
-extension TokenizerError {
-  /// What ICU could not do, as an error of splitting; it names no place.
-  init(_ error: TextSegmentationError) {
-    switch error {
-    case .failed(let name):
-      self = .preTokenization(
-        .matchFailed(message: "ICU could not find the characters (\(name))", offset: 0))
     }
   }
 }

@@ -25,9 +25,9 @@ public enum UTF8Validation {
 
   /// The first maximal ill-formed sequence at `start` or after it, nil if there is none.
   ///
-  /// Sequences are delimited as Unicode ("U+FFFD substitution of maximal subparts") and the WHATWG encoding
-  /// standard do: a truncated sequence is one, a byte that can begin none is one by itself. A sequence that
-  /// the end of `bytes` cuts off counts as ill-formed.
+  /// Sequences are delimited as Unicode ("U+FFFD substitution of maximal subparts") and the WHATWG
+  /// encoding standard do: a truncated sequence is one, a byte that can begin none is one by
+  /// itself. A sequence that the end of `bytes` cuts off counts as ill-formed.
   ///
   /// - Parameter start: Where a sequence begins.
   /// - Complexity: O(*n*) to the sequence found.
@@ -43,8 +43,8 @@ public enum UTF8Validation {
     return end == bytes.count ? nil : end..<end + bytes.utf8Sequence(at: end).length
   }
 
-  /// How many bytes at the end of `bytes`, 0 to 3, are the beginning of a sequence that more bytes could
-  /// complete.
+  /// How many bytes at the end of `bytes`, 0 to 3, are the beginning of a sequence that more bytes
+  /// could complete.
   ///
   /// Who reads a stream in blocks keeps that many bytes for the next block.
   public static func incompleteSuffixLength(of bytes: Span<UInt8>) -> Int {

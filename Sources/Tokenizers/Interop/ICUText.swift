@@ -64,12 +64,14 @@ public enum TextSegmentationError: Error, Hashable, Sendable {
 
   deinit { unsafe cicu_close_iterator(iterator) }
 
-  /// Appends the ends of the clusters of `text`, which holds 1 to 2^30 bytes, each with `offset` added.
+  /// Appends the ends of the clusters of `text`, which holds 1 to 2^30 bytes, each with `offset`
+  /// added.
   func appendEnds(
     of text: Span<UInt8>, offset: Int, to ends: inout [Int]
   ) throws(TextSegmentationError) {
     var status = U_ZERO_ERROR
-    // ICU reads the bytes in place, only inside of this closure: text and search are done with when it ends.
+    // ICU reads the bytes in place, only inside of this closure: text and search are done with when
+    // it ends.
     unsafe text.withUnsafeBytes { bytes in
       let opened = unsafe cicu_open_utf8(
         bytes.baseAddress?.assumingMemoryBound(to: CChar.self), Int64(bytes.count), &status)

@@ -1,10 +1,12 @@
 internal import CPCRE2
 
-/// A regular expression compiled by PCRE2, in UTF-8 with Unicode properties: the only owner of its code.
+/// A regular expression compiled by PCRE2, in UTF-8 with Unicode properties: the only owner of its
+/// code.
 ///
-/// It is translated to machine code where PCRE2 can do so, else run by PCRE2's interpreter. `\C`, which
-/// would match half a scalar, is refused.
-// Safe to the outside: the handle never leaves this file. `@unchecked`: the code is written during `init` only, and PCRE2 lets threads share compiled code.
+/// It is translated to machine code where PCRE2 can do so, else run by PCRE2's interpreter. `\C`,
+/// which would match half a scalar, is refused.
+// Safe to the outside: the handle never leaves this file. `@unchecked`: the code is written during
+// `init` only, and PCRE2 lets threads share compiled code.
 @safe final class PCRE2Pattern: @unchecked Sendable {
   fileprivate let code: OpaquePointer
   /// Whether machine code was made.
@@ -127,9 +129,9 @@ internal import CPCRE2
   mutating func match(
     in text: Span<UInt8>, from start: Int
   ) throws(PreTokenizationError) -> Int {
-    // The text is valid UTF-8, by the contract of `PreTokenizer`, and `start` lies inside of it between two
-    // scalars; it is only read, while the call lasts; the match data belongs to this matcher and has a
-    // pair for each group.
+    // The text is valid UTF-8, by the contract of `PreTokenizer`, and `start` lies inside of it
+    // between two scalars; it is only read, while the call lasts; the match data belongs to this
+    // matcher and has a pair for each group.
     var result: Int32 = 0
     unsafe text.withUnsafeBufferPointer { buffer in
       if pattern.isJITCompiled {

@@ -33,9 +33,10 @@ extension ClassContents.Item {
     case (.library, .categories(let set)):
       if let text = libraryText(of: set) { return text }
     case (.pinned, .categories(let set)):
-      // Up to Unicode 16 scalars were only added, so that an older library's class and what was added since make
-      // the class of 16: much faster in PCRE2 than hundreds of ranges. Not so for what shrinks when scalars are
-      // added (complements, Cn), nor where U+1171E counts, which 16.0 moved from Mn to Mc.
+      // Up to Unicode 16 scalars were only added, so that an older library's class and what was
+      // added since make the class of 16: much faster in PCRE2 than hundreds of ranges. Not so for
+      // what shrinks when scalars are added (complements, Cn), nor where U+1171E counts, which 16.0
+      // moved from Mn to Mc.
       let splitsMarks =
         set.contains(CategorySet(.nonspacingMark)) != set.contains(CategorySet(.spacingMark))
       if !isNegated, !splitsMarks, !set.contains(CategorySet(.unassigned)),
@@ -114,7 +115,8 @@ struct ClassRewriter {
     return contents
   }
 
-  /// Tells ranges from hyphens that are characters: before or after a class, at an end, after a range.
+  /// Tells ranges from hyphens that are characters: before or after a class, at an end, after a
+  /// range.
   private func collect(_ elements: [Element], into contents: inout ClassContents) {
     var index = 0
     while index < elements.count {

@@ -3,15 +3,17 @@ internal import Synchronization
 /// Cuts text by a regular expression: the engine that defines what the pre-tokens are.
 ///
 ///     let splitter = try PatternPreTokenizer(.gpt2)
-///     try splitter.forEachPreToken(in: "Hello world".utf8Span.span) { print($0) }  // 0..<5, 5..<11
+///     try splitter.forEachPreToken(in: "Hello world".utf8Span.span) { print($0) }  // 0..<5,
+///     5..<11
 ///
-/// Character classes are those of Unicode 16.0 (`UnicodeVersion.pinned`), see `ExpressionForm`: PCRE2's own are
-/// those of the Unicode it was built with, and 10.42 lacks 9,272 letters that tiktoken knows. The expression is
-/// compiled to two programs, `pinned` and `library`. The second uses PCRE2's own classes and runs on stretches
-/// of text where no scalar is unsettled; there the two agree.
+/// Character classes are those of Unicode 16.0 (`UnicodeVersion.pinned`), see `ExpressionForm`:
+/// PCRE2's own are those of the Unicode it was built with, and 10.42 lacks 9,272 letters that
+/// tiktoken knows. The expression is compiled to two programs, `pinned` and `library`. The second
+/// uses PCRE2's own classes and runs on stretches of text where no scalar is unsettled; there the
+/// two agree.
 ///
-/// What lies between the matches of a user's expression is a pre-token too, and a match of no character cuts
-/// there. `\K` and `\G` are refused, `\C` too.
+/// What lies between the matches of a user's expression is a pre-token too, and a match of no
+/// character cuts there. `\K` and `\G` are refused, `\C` too.
 ///
 /// A value may be used by several threads at once.
 public struct PatternPreTokenizer: PreTokenizer {
@@ -36,7 +38,8 @@ public struct PatternPreTokenizer: PreTokenizer {
 
   /// Compiles `pattern`.
   ///
-  /// - Throws: `PreTokenizationError.badPattern` with PCRE2's message and the offset in the expression.
+  /// - Throws: `PreTokenizationError.badPattern` with PCRE2's message and the offset in the
+  ///   expression.
   public init(_ pattern: SplitPattern) throws(PreTokenizationError) {
     try self.init(pattern, strategy: .automatic)
   }
@@ -68,7 +71,8 @@ public struct PatternPreTokenizer: PreTokenizer {
 
   /// Appends to `ends` the end offsets of the pre-tokens that begin at `start` and after it.
   ///
-  /// - Complexity: O(*n*) in the bytes passed, for the named patterns; as the expression has it, for others.
+  /// - Complexity: O(*n*) in the bytes passed, for the named patterns; as the expression has it,
+  ///   for others.
   public func appendEnds(
     of text: Span<UInt8>, from start: Int, limit: Int, to ends: inout [Int]
   ) throws(PreTokenizationError) {
@@ -95,10 +99,11 @@ public struct PatternPreTokenizer: PreTokenizer {
 
   /// Chooses the program for one stretch of text after the other.
   ///
-  /// A stretch ends at a safe cut, so that its pre-tokens are those of a text that ends there: the library's
-  /// program runs on such a text and sees nothing but settled scalars. Where no cut is found in a window, or a
-  /// scalar is unsettled, the pinned program runs on the text as it is. A window is as long as a
-  /// batch of pre-tokens may be expected to reach, so that each byte is looked at about twice.
+  /// A stretch ends at a safe cut, so that its pre-tokens are those of a text that ends there: the
+  /// library's program runs on such a text and sees nothing but settled scalars. Where no cut is
+  /// found in a window, or a scalar is unsettled, the pinned program runs on the text as it is. A
+  /// window is as long as a batch of pre-tokens may be expected to reach, so that each byte is
+  /// looked at about twice.
   private func appendByRegions(
     of text: Span<UInt8>, from start: Int, limit: Int, to ends: inout [Int]
   ) throws(PreTokenizationError) {
@@ -122,7 +127,8 @@ public struct PatternPreTokenizer: PreTokenizer {
     }
   }
 
-  /// Appends the pre-tokens that begin at `start` and after it, up to the first that ends at `stop` or beyond.
+  /// Appends the pre-tokens that begin at `start` and after it, up to the first that ends at `stop`
+  /// or beyond.
   private func run(
     _ form: CompiledForm, _ text: Span<UInt8>, from start: Int, to stop: Int, limit: Int,
     _ ends: inout [Int]
@@ -219,7 +225,8 @@ private final class CompiledForm: Sendable {
     self.usesJIT = usesJIT
   }
 
-  /// The program, and how many ends one match gives: in the whole match if one, else in as many groups.
+  /// The program, and how many ends one match gives: in the whole match if one, else in as many
+  /// groups.
   func program() throws(PreTokenizationError) -> (PCRE2Pattern, Int) {
     try compiled.withLock { compiled in
       if let compiled { return compiled }
@@ -233,8 +240,8 @@ private final class CompiledForm: Sendable {
     let rewritten = try form.rewrite(expression)
     let single = try PCRE2Pattern(rewritten.text, anchored: isAnchored, usesJIT: usesJIT)
     guard repeats, rewritten.isRepeatable, !single.canMatchEmpty else { return (single, 1) }
-    // One call finds several matches, each atomic as a match by itself is, and an empty group behind each
-    // notes where it ended: (?>P)()(?:(?>P)()…)?+
+    // One call finds several matches, each atomic as a match by itself is, and an empty group
+    // behind each notes where it ended: (?>P)()(?:(?>P)()…)?+
     var text = "(?>\(rewritten.text))()"
     for _ in 1..<Self.repeatCount { text = "(?>\(rewritten.text))()(?:\(text))?+" }
     // An expression near PCRE2's size limits may be too long when repeated.

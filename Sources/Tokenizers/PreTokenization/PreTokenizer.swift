@@ -1,17 +1,19 @@
 /// Cuts text into pre-tokens: the ranges of bytes that no merge crosses.
 ///
-/// The contract, the same for every engine: the text is valid UTF-8; the pre-tokens are non-empty, in
-/// order, and cover the text without a gap; each begins where the one before ended, so a list of ends
-/// says everything; no pre-token begins or ends inside a scalar. An engine works on a batch of pre-tokens
-/// at a time, so that calling it through the protocol costs nothing a pre-token.
+/// The contract, the same for every engine: the text is valid UTF-8; the pre-tokens are non-empty,
+/// in order, and cover the text without a gap; each begins where the one before ended, so a list of
+/// ends says everything; no pre-token begins or ends inside a scalar. An engine works on a batch of
+/// pre-tokens at a time, so that calling it through the protocol costs nothing a pre-token.
 public protocol PreTokenizer: Sendable {
-  /// Appends to `ends` the end offsets of the pre-tokens of `text` that begin at `start` and after it.
+  /// Appends to `ends` the end offsets of the pre-tokens of `text` that begin at `start` and after
+  /// it.
   ///
   /// - Parameters:
   ///   - text: Valid UTF-8, the whole of it: its end counts as the end of the text.
-  ///   - start: Where a pre-token begins: 0, or an end that was given before. `start == text.count` appends
-  ///     nothing.
-  ///   - limit: The most ends to append, at least 1. Fewer are appended only if the text ends before.
+  ///   - start: Where a pre-token begins: 0, or an end that was given before. `start == text.count`
+  ///     appends nothing.
+  ///   - limit: The most ends to append, at least 1. Fewer are appended only if the text ends
+  ///     before.
   ///   - ends: Byte offsets from the beginning of `text`.
   /// - Throws: `PreTokenizationError` when the engine gives up (limits of a regular expression).
   func appendEnds(
@@ -43,7 +45,8 @@ extension PreTokenizer {
 
 /// Why text could not be cut into pre-tokens.
 public enum PreTokenizationError: Error, Hashable, Sendable {
-  /// The regular expression did not compile: the engine's message and the offset in the expression, in bytes.
+  /// The regular expression did not compile: the engine's message and the offset in the expression,
+  /// in bytes.
   case badPattern(message: String, offset: Int)
   /// Matching was given up at a byte offset of the text: the engine's message.
   case matchFailed(message: String, offset: Int)

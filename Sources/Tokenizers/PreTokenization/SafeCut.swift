@@ -1,29 +1,33 @@
 /// Where a text may be cut so that the pre-tokens of the two parts are those of the whole.
 ///
-/// A cut at offset *c* is safe if the pre-tokens before *c* are those that the first part alone has, and those
-/// after *c* those of the rest alone, whatever follows. The searches work on raw bytes, of which a maximal
-/// ill-formed sequence counts as a character that is neither white space nor letter nor number.
+/// A cut at offset *c* is safe if the pre-tokens before *c* are those that the first part alone
+/// has, and those after *c* those of the rest alone, whatever follows. The searches work on raw
+/// bytes, of which a maximal ill-formed sequence counts as a character that is neither white space
+/// nor letter nor number.
 ///
 ///     let cut = pattern.safeCuts.lastSafeCut(in: buffer.span)
 ///
-/// Why the cuts are safe. No named pattern looks behind, so the pre-tokens from *c* on depend on what comes
-/// from *c* on, if a pre-token begins at *c* at all. That is so where no match can hold the two
-/// characters around *c* side by side. It remains that the matches before *c* do not change when the text ends at
-/// *c*: only `\z` and `(?!\S)` look beyond a match, both behind a run of white space, and contractions,
-/// which hold no white space.
+/// Why the cuts are safe. No named pattern looks behind, so the pre-tokens from *c* on depend on
+/// what comes from *c* on, if a pre-token begins at *c* at all. That is so where no match can hold
+/// the two characters around *c* side by side. It remains that the matches before *c* do not change
+/// when the text ends at *c*: only `\z` and `(?!\S)` look beyond a match, both behind a run of
+/// white space, and contractions, which hold no white space.
 ///
-/// 1. *Before white space other than CR and LF, after anything else* (all named patterns). No alternative goes
-///    on from a visible character to white space, except punctuation to CR and LF. The part before ends with a
-///    visible character, so that its runs of white space end inside of it.
-/// 2. *Before CR or LF, after a visible character* (GPT-2). As 1, since its punctuation takes no line ends.
-/// 3. *Before CR or LF, after a letter or number* (cl100k, o200k). As 1: only ` ?[^\s\p{L}\p{N}]+` takes line
-///    ends, and what stands before those is never a letter or number (it is such a character or, in o200k, a
-///    slash or another line end).
-/// 4. *After CR or LF, before a visible character* (cl100k; o200k except before a slash). No alternative
-///    goes on from CR or LF to a visible character, but o200k's `[\r\n/]*`. What punctuation has not taken
-///    of the run of white space that ends at *c* is matched as a whole by `\s*[\r\n]` in cl100k, `\s*[\r\n]+`
-///    in o200k, and by `\s++\z` or the same when the text ends at *c*: one pre-token both times.
-///    (GPT-2's `\s+(?!\S)` would leave the last line end to itself.)
+/// 1. *Before white space other than CR and LF, after anything else* (all named patterns). No
+///    alternative goes on from a visible character to white space, except punctuation to CR and LF.
+///    The part before ends with a visible character, so that its runs of white space end inside of
+///    it.
+/// 2. *Before CR or LF, after a visible character* (GPT-2). As 1, since its punctuation takes no
+///    line ends.
+/// 3. *Before CR or LF, after a letter or number* (cl100k, o200k). As 1: only ` ?[^\s\p{L}\p{N}]+`
+///    takes line ends, and what stands before those is never a letter or number (it is such a
+///    character or, in o200k, a slash or another line end).
+/// 4. *After CR or LF, before a visible character* (cl100k; o200k except before a slash). No
+///    alternative goes on from CR or LF to a visible character, but o200k's `[\r\n/]*`. What
+///    punctuation has not taken of the run of white space that ends at *c* is matched as a whole by
+///    `\s*[\r\n]` in cl100k, `\s*[\r\n]+` in o200k, and by `\s++\z` or the same when the text ends
+///    at *c*: one pre-token both times. (GPT-2's `\s+(?!\S)` would leave the last line end to
+///    itself.)
 public enum SafeCutRule: Hashable, Sendable {
   /// Nowhere that is known: a text must be split whole.
   case nowhere
@@ -38,7 +42,8 @@ public enum SafeCutRule: Hashable, Sendable {
   public enum LineEndCuts: Hashable, Sendable {
     /// Before a line end that follows no white space (GPT-2).
     case afterVisible
-    /// Before a line end that follows a letter or number, and after one before no white space (cl100k).
+    /// Before a line end that follows a letter or number, and after one before no white space
+    /// (cl100k).
     case afterLettersAndBeforeVisible
     /// The same, but not before a slash (o200k).
     case afterLettersAndBeforeVisibleButSlash
@@ -46,13 +51,14 @@ public enum SafeCutRule: Hashable, Sendable {
 
   /// How many bytes on either side decide whether an offset is a safe cut.
   ///
-  /// Who grows a buffer in which no cut was found searches on with `notBefore: oldCount - reach`, and so
-  /// looks at each byte once.
+  /// Who grows a buffer in which no cut was found searches on with `notBefore: oldCount - reach`,
+  /// and so looks at each byte once.
   public static let reach = 4
 
   /// The largest safe cut `c` with `notBefore <= c <= notAfter` and `0 < c < bytes.count`.
   ///
-  /// The end of `bytes` is not taken for the end of the text: no cut depends on bytes that are yet to come.
+  /// The end of `bytes` is not taken for the end of the text: no cut depends on bytes that are yet
+  /// to come.
   ///
   /// - Complexity: O(*n*) from `notAfter` back to the cut or `notBefore`.
   public func lastSafeCut(
@@ -84,7 +90,8 @@ public enum SafeCutRule: Hashable, Sendable {
     return nil
   }
 
-  /// A safe cut at or before `offset`, else the first one after it, for work that is shared among threads.
+  /// A safe cut at or before `offset`, else the first one after it, for work that is shared among
+  /// threads.
   ///
   /// - Parameter limits: The cut lies within these offsets, both included.
   /// - Complexity: O(*n*) in the distance to the cut, or in the length of `limits`.
@@ -135,9 +142,10 @@ public enum SafeCutRule: Hashable, Sendable {
   ) -> Bool {
     let byte = bytes[offset]
     let previous = bytes[offset - 1]
-    // Most places lie between two visible ASCII characters, or before one.
-    if byte > 0x20, byte < 0x80 {
-      guard previous == 0x0A || previous == 0x0D else { return false }
+    // Most places lie between visible characters. White space beyond ASCII begins with C2, E1, E2
+    // or E3.
+    if previous != 0x0A, previous != 0x0D, byte > 0x20 {
+      guard byte == 0xC2 || (byte >= 0xE1 && byte <= 0xE3) else { return false }
     } else if byte & 0xC0 == 0x80 {
       return false  // Inside of a sequence, or a stray byte: left alone.
     }

@@ -2,7 +2,8 @@ internal import CKernels
 
 /// The version of Unicode that decides how text is split.
 public enum UnicodeVersion {
-  /// The version of the character classes in use, whatever the libraries of the system were built with.
+  /// The version of the character classes in use, whatever the libraries of the system were built
+  /// with.
   public static let pinned = "16.0.0"
 }
 

@@ -5,7 +5,8 @@ enum ScalarProperty: Hashable {
   /// `\s`: White_Space, and nothing else.
   case whiteSpace
 
-  /// What `\w` means: letters, numbers, nonspacing marks, connector punctuation (PCRE2 from 10.43 on).
+  /// What `\w` means: letters, numbers, nonspacing marks, connector punctuation (PCRE2 from 10.43
+  /// on).
   static let word = ScalarProperty.categories(
     [.letter, .number, CategorySet(.nonspacingMark), CategorySet(.connectorPunctuation)])
 

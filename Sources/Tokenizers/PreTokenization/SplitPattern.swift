@@ -3,9 +3,10 @@
 ///     let pattern = SplitPattern.gpt2
 ///     let own = SplitPattern(expression: #"\p{L}+|\d"#)
 ///
-/// The named patterns are those of the tokenizers they are named after, word for word but for Rust's `$`,
-/// which is `\z` here. Their matches cover any text. What lies between the matches of any other expression is a
-/// pre-token too, so that no byte is lost: Hugging Face calls that "isolated".
+/// The named patterns are those of the tokenizers they are named after, word for word but for
+/// Rust's `$`, which is `\z` here. Their matches cover any text. What lies between the matches of
+/// any other expression is a pre-token too, so that no byte is lost: Hugging Face calls that
+/// "isolated".
 public struct SplitPattern: Hashable, Sendable {
   /// What the pattern is called, `gpt2` for instance; `custom` for a user's expression.
   public let name: String
@@ -47,8 +48,8 @@ public struct SplitPattern: Hashable, Sendable {
 
   /// A user's expression: compiled, and refused if need be, when a pre-tokenizer is made of it.
   ///
-  /// Character classes mean what Unicode 16.0 says (`UnicodeVersion.pinned`), scripts and other properties
-  /// what PCRE2 was built with.
+  /// Character classes mean what Unicode 16.0 says (`UnicodeVersion.pinned`), scripts and other
+  /// properties what PCRE2 was built with.
   public init(expression: String) {
     self.init(
       name: "custom", expression: expression, fastExpression: expression, matching: .searching,
@@ -71,8 +72,9 @@ public struct SplitPattern: Hashable, Sendable {
     name: "gpt2",
     expression:
       #"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++\z|\s+(?!\S)|\s"#,
-    // What begins with a letter, or a space and a letter, is matched by ` ?\p{L}++` alone; the same for
-    // digits; each ASCII form holds if no scalar beyond ASCII follows that could go on with the run.
+    // What begins with a letter, or a space and a letter, is matched by ` ?\p{L}++` alone; the same
+    // for digits; each ASCII form holds if no scalar beyond ASCII follows that could go on with the
+    // run.
     fastExpression:
       " ?[A-Za-z]++\(asciiFollows)"
       + "|'(?:[sdmt]|ll|ve|re)"
@@ -88,8 +90,8 @@ public struct SplitPattern: Hashable, Sendable {
     expression:
       #"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+"#
       + #"|\s++\z|\s*[\r\n]|\s+(?!\S)|\s"#,
-    // Each ASCII form stands before the alternative that it repeats; the first one cannot begin with an
-    // apostrophe, so that the contractions may stay behind it.
+    // Each ASCII form stands before the alternative that it repeats; the first one cannot begin
+    // with an apostrophe, so that the contractions may stay behind it.
     fastExpression:
       "\(asciiPrefix)?+[A-Za-z]++\(asciiFollows)"
       + #"|'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++"#
@@ -110,8 +112,8 @@ public struct SplitPattern: Hashable, Sendable {
       + #"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"#
       + #"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"#
       + #"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"#,
-    // The ASCII word ends before an apostrophe only if the whole alternative, which may go on with a
-    // contraction, is tried instead.
+    // The ASCII word ends before an apostrophe only if the whole alternative, which may go on with
+    // a contraction, is tried instead.
     fastExpression:
       "\(asciiPrefixOrApostrophe)?+[A-Z]*+[a-z]++(?![^\\x00-\\x7f]|')"
       + #"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"#

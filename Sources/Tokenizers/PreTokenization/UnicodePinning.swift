@@ -1,16 +1,19 @@
 /// Gives the classes of a regular expression one meaning, whatever PCRE2 was built with.
 ///
-/// PCRE2 brings the Unicode of its own release, and counts U+180E as `\s`. Two forms of an expression are made:
+/// PCRE2 brings the Unicode of its own release, and counts U+180E as `\s`. Two forms of an
+/// expression are made:
 ///
-/// - `.pinned`: `\p{…}` and `\P{…}` of general categories, `\s \S \d \D \w \W`, and the POSIX classes
-///   `alpha alnum digit space word`, in and outside of brackets, mean what Unicode 16.0 says. `\s` is
-///   White_Space; `\w` is letters, numbers, nonspacing marks and connector punctuation.
-/// - `.library`: PCRE2's own classes, the same as `.pinned` on text without unsettled scalars, and faster.
+/// - `.pinned`: `\p{…}` and `\P{…}` of general categories, `\s \S \d \D \w \W`, and the POSIX
+///   classes `alpha alnum digit space word`, in and outside of brackets, mean what Unicode 16.0
+///   says. `\s` is White_Space; `\w` is letters, numbers, nonspacing marks and connector
+///   punctuation.
+/// - `.library`: PCRE2's own classes, the same as `.pinned` on text without unsettled scalars, and
+///   faster.
 ///
-/// Scripts and other properties (`\p{Greek}`, `\p{Emoji}`), `\b`, `\X`, `\h`, the other POSIX classes and
-/// caseless matching stay PCRE2's. A pinned class takes no notice of caseless matching: `(?i)\p{Lu}` is
-/// upper-case letters only. `&&`, `--` and the like in brackets are plain characters, as always in PCRE2,
-/// though set operations in Rust's and Oniguruma's expressions.
+/// Scripts and other properties (`\p{Greek}`, `\p{Emoji}`), `\b`, `\X`, `\h`, the other POSIX
+/// classes and caseless matching stay PCRE2's. A pinned class takes no notice of caseless matching:
+/// `(?i)\p{Lu}` is upper-case letters only. `&&`, `--` and the like in brackets are plain
+/// characters, as always in PCRE2, though set operations in Rust's and Oniguruma's expressions.
 enum ExpressionForm: Hashable {
   case pinned
   case library
@@ -19,8 +22,8 @@ enum ExpressionForm: Hashable {
 /// An expression in one of its forms.
 struct RewrittenExpression: Hashable {
   var text: String
-  /// Whether the expression may be repeated within a larger one: no groups that are counted or named, no
-  /// references to them, no verbs, no comments that could swallow what follows.
+  /// Whether the expression may be repeated within a larger one: no groups that are counted or
+  /// named, no references to them, no verbs, no comments that could swallow what follows.
   var isRepeatable: Bool
 }
 

@@ -14,6 +14,7 @@ public final class PreTokenCounter {
   private var offset = 0
   private var searched = 0
   private var wanted: Int
+  private let blockSize: Int
 
   /// A counter without counts.
   ///
@@ -21,14 +22,25 @@ public final class PreTokenCounter {
   ///   - preTokenizer: What cuts the texts.
   ///   - invalidUTF8: What to do with bytes that are not valid UTF-8.
   ///   - threads: On how many threads to count, at least 1.
-  public init(
+  public convenience init(
     preTokenizer: any PreTokenizer, invalidUTF8: InvalidUTF8Policy = .bytes, threads: Int = 1
+  ) {
+    self.init(
+      preTokenizer: preTokenizer, invalidUTF8: invalidUTF8, threads: threads,
+      blockSize: Self.blockSize)
+  }
+
+  /// As above with another number of bytes to collect for each thread: tests make it small.
+  package init(
+    preTokenizer: any PreTokenizer, invalidUTF8: InvalidUTF8Policy = .bytes, threads: Int,
+    blockSize: Int
   ) {
     self.preTokenizer = preTokenizer
     self.invalidUTF8 = invalidUTF8
     self.threads = max(1, threads)
+    self.blockSize = blockSize * self.threads
     workers = Array(repeating: PreTokenCounts(), count: self.threads)
-    wanted = Self.blockSize * self.threads
+    wanted = self.blockSize
   }
 
   /// Takes the next bytes of a text.
@@ -44,7 +56,7 @@ public final class PreTokenCounter {
       offset += cut
     }
     searched = max(0, pending.count - 4)
-    wanted = pending.count + Self.blockSize * threads
+    wanted = pending.count + blockSize
   }
 
   /// Ends a text; what follows is another one.
@@ -53,7 +65,7 @@ public final class PreTokenCounter {
     pending.removeAll(keepingCapacity: true)
     offset = 0
     searched = 0
-    wanted = Self.blockSize * threads
+    wanted = blockSize
   }
 
   /// The counts of all texts so far. Call `endText` before.

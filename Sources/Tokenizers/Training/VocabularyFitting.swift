@@ -10,7 +10,7 @@ public struct VocabularyFitting: Sendable {
 
   /// Adds the characters of valid UTF-8. O(n).
   ///
-  /// - Throws: `TokenizerError.invalidUTF8` with an offset; `.preTokenization` if ICU fails.
+  /// - Throws: `TokenizerError.invalidUTF8` with an offset; `.segmentation` if ICU fails.
   public mutating func addCharacters(
     of text: Span<UInt8>, unit: CharacterModel.Unit
   ) throws(TokenizerError) {
@@ -32,7 +32,7 @@ public struct VocabularyFitting: Sendable {
       do {
         try ICUText.appendGraphemeEnds(of: text, to: &ends)
       } catch {
-        throw TokenizerError(error)
+        throw .segmentation(error)
       }
       for end in ends {
         seen.insert(text.array(in: start..<end))

@@ -4,7 +4,8 @@ import Testing
 @testable import Tokenizers
 
 @Suite struct UTF8ValidationTests {
-  /// Bytes, their bad sequences; from the table "U+FFFD for maximal subparts" of the Unicode Standard and by hand.
+  /// Bytes, their bad sequences; from the table "U+FFFD for maximal subparts" of the Unicode
+  /// Standard and by hand.
   static let cases: [([UInt8], [Range<Int>])] = [
     ([], []),
     (Array("plain".utf8), []),
@@ -72,7 +73,8 @@ import Testing
     #expect(mapped == [77, 0, 1, 3, 4, 5, 6, 7])
   }
 
-  /// Each bad sequence alone is U+FFFD, so that splitting the original at mapped offsets repairs to the pieces.
+  /// Each bad sequence alone is U+FFFD, so that splitting the original at mapped offsets repairs to
+  /// the pieces.
   @Test(.tags(.property), arguments: UInt64(1)...100, coveringPatterns)
   func piecesOfBytesRepairToPiecesOfText(seed: UInt64, pattern: SplitPattern) throws {
     var generator = TextGenerator(seed: seed)

@@ -15,7 +15,8 @@ import Testing
     #expect(ends == [42] + expected)
   }
 
-  /// Swift's own clusters are those of another Unicode: equal on scripts that have long been settled.
+  /// Swift's own clusters are those of another Unicode: equal on scripts that have long been
+  /// settled.
   @Test func agreesWithCharactersOnSettledText() throws {
     let text = "naïve 中文 привет e\u{308}\u{323}o 🏴󠁧󠁢󠁥󠁮󠁧󠁿👨‍👩‍👧 안녕\r\n👍🏽🇺🇳 ok"
     var ends: [Int] = []

@@ -21,7 +21,8 @@ import Testing
     #expect(scalarClass.isUnsettled == isUnsettled)
   }
 
-  /// The sizes of the sets that tiktoken 0.14 and Hugging Face tokenizers 0.23 have, both of Unicode 16.0.
+  /// The sizes of the sets that tiktoken 0.14 and Hugging Face tokenizers 0.23 have, both of
+  /// Unicode 16.0.
   @Test func setsHaveTheSizesOfUnicode16() {
     let classes = (UInt32(0)...0x10FFFF).map { ScalarClass($0) }
     #expect(classes.count { $0.isLetter } == 141_028)

@@ -6,18 +6,13 @@ final class BPEEncoder: TokenEncoder {
   /// Ends of pre-tokens found at a time: 8 KiB of them, which stay in the first-level cache.
   private static let batch = 1024
 
-  private let model: BPEModel
-  private var merger: BPEMerger
-  private var cache = PreTokenCacheStorage()
-  private var longCache = LongPreTokenCache()
+  private let preTokenizer: any PreTokenizer
+  private var preTokenEncoder: PreTokenEncoder
   private var ends: [Int] = []
-  /// Ids of short pre-tokens on their way to the output.
-  private var batchIDs = [TokenID](
-    repeating: 0, count: PreTokenCacheStorage.outputRoom(forPreTokens: batch))
 
   init(_ model: BPEModel) {
-    self.model = model
-    merger = BPEMerger(model)
+    preTokenizer = model.preTokenizer
+    preTokenEncoder = PreTokenEncoder(model, batch: Self.batch)
     ends.reserveCapacity(Self.batch)
   }
 
@@ -46,20 +41,42 @@ final class BPEEncoder: TokenEncoder {
     while position < valid.count {
       ends.removeAll(keepingCapacity: true)
       do {
-        try model.preTokenizer.appendEnds(of: valid, from: position, limit: Self.batch, to: &ends)
+        try preTokenizer.appendEnds(of: valid, from: position, limit: Self.batch, to: &ends)
       } catch {
         ids.removeSubrange(countBefore...)
         throw .preTokenization(error)
       }
       position = ends[ends.count - 1]
       repaired?.mapToOriginal(&ends[...])
-      encodeBatch(text, from: start, ends.span, into: &ids)
+      preTokenEncoder.encode(text, from: start, ends.span, into: &ids)
       start = ends[ends.count - 1]
     }
   }
+}
 
-  /// Encodes the pre-tokens that `ends` delimits, the first of which begins at `start`.
-  private func encodeBatch(
+/// Turns pre-tokens into ids: caches first, merging for what they do not hold.
+///
+/// A struct and not part of the class: its methods have all of it to themselves, where each access to
+/// a property of a class would be checked.
+struct PreTokenEncoder: ~Copyable {
+  private var merger: BPEMerger
+  private var cache = PreTokenCacheStorage()
+  private var longCache = LongPreTokenCache()
+  /// Ids of short pre-tokens on their way to the output.
+  private var batchIDs: [TokenID]
+  /// For models that look whole pre-tokens up before they merge.
+  private let wholePreTokens: (vocabulary: Vocabulary, special: Set<TokenID>)?
+
+  /// - Parameter batch: The most pre-tokens that `encode` is given at a time.
+  init(_ model: BPEModel, batch: Int) {
+    merger = BPEMerger(model)
+    batchIDs = [TokenID](
+      repeating: 0, count: PreTokenCacheStorage.outputRoom(forPreTokens: batch))
+    wholePreTokens = model.looksUpWholePreTokens ? (model.vocabulary, model.specialIDs) : nil
+  }
+
+  /// Appends the ids of the pre-tokens that `ends` delimits, the first of which begins at `start`.
+  mutating func encode(
     _ text: Span<UInt8>, from start: Int, _ ends: Span<Int>, into ids: inout [TokenID]
   ) {
     var index = 0
@@ -68,7 +85,7 @@ final class BPEEncoder: TokenEncoder {
       // Runs over pre-tokens that the short cache holds; stops at one that it does not.
       let (hits, count) = cache.encode(
         text, from: start, ends.extracting(index..<ends.count), into: &batchIDs)
-      ids.append(contentsOf: batchIDs[..<count])
+      ids.append(first: count, of: batchIDs)
       index += hits
       if hits > 0 { start = ends[index - 1] }
       if index < ends.count {
@@ -80,41 +97,55 @@ final class BPEEncoder: TokenEncoder {
   }
 
   /// Encodes one pre-token that the short cache does not hold, and remembers it.
-  private func encodeMiss(_ piece: Span<UInt8>, into ids: inout [TokenID]) {
-    if piece.count > LongPreTokenCache.longestKey {
-      encodeNew(piece, into: &ids)
+  private mutating func encodeMiss(_ preToken: Span<UInt8>, into ids: inout [TokenID]) {
+    if preToken.count > LongPreTokenCache.longestKey {
+      encodeNew(preToken, into: &ids)
       return
     }
-    let hash = LongPreTokenCache.hash(piece)
-    if let range = longCache.find(piece, hash: hash) {
-      longCache.append(range, to: &ids)
-      return
-    }
+    let hash = LongPreTokenCache.hash(preToken)
+    if longCache.append(preToken, hash: hash, to: &ids) { return }
     let first = ids.count
-    encodeNew(piece, into: &ids)
+    encodeNew(preToken, into: &ids)
     let count = ids.count - first
-    if piece.count <= PreTokenCacheStorage.longestKey, count <= 4 {
+    if preToken.count <= PreTokenCacheStorage.longestKey, count <= 4 {
       var four = SIMD4<UInt32>.zero
       for index in 0..<count { four[index] = ids[first + index].rawValue }
-      let key = unsafe piece.withUnsafeBufferPointer { buffer in
+      let key = unsafe preToken.withUnsafeBufferPointer { buffer in
         // Not empty: a pre-token has at least one byte.
         unsafe PreTokenCacheStorage.key(
           buffer.baseAddress.unsafelyUnwrapped, length: buffer.count, available: buffer.count)
       }
       cache.insert(key, four, count: count)
     } else {
-      longCache.insert(piece, hash: hash, ids: ids[first...])
+      longCache.insert(preToken, hash: hash, ids: ids, from: first)
     }
   }
 
   /// Encodes one pre-token without the caches.
-  private func encodeNew(_ piece: Span<UInt8>, into ids: inout [TokenID]) {
-    if model.looksUpWholePreTokens, let id = model.vocabulary.id(of: piece),
-      !model.specialIDs.contains(id)
+  private mutating func encodeNew(_ preToken: Span<UInt8>, into ids: inout [TokenID]) {
+    if let wholePreTokens, let id = wholePreTokens.vocabulary.id(of: preToken),
+      !wholePreTokens.special.contains(id)
     {
       ids.append(id)
     } else {
-      merger.merge(piece, into: &ids)
+      merger.merge(preToken, into: &ids)
+    }
+  }
+}
+
+extension [TokenID] {
+  /// Appends elements from the beginning of another array, without making a slice of it.
+  @inline(__always)
+  mutating func append(first count: Int, of other: [TokenID]) {
+    append(other, 0..<count)
+  }
+
+  /// Appends a range of another array, without making a slice of it.
+  @inline(__always)
+  mutating func append(_ other: [TokenID], _ range: Range<Int>) {
+    unsafe other.withUnsafeBufferPointer { buffer in
+      // Ranges are checked against the bounds of the buffer by its subscript.
+      unsafe append(contentsOf: UnsafeBufferPointer(rebasing: buffer[range]))
     }
   }
 }

@@ -107,7 +107,7 @@ public struct CharacterModel: TokenModel {
       do {
         try ICUText.appendGraphemeEnds(of: text, to: &ends)
       } catch {
-        throw TokenizerError(error)
+        throw .segmentation(error)
       }
       var start = 0
       for end in ends {

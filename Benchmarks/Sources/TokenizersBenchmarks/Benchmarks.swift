@@ -1,0 +1,239 @@
+import ArgumentParser
+import Crypto
+import Dispatch
+import Tokenizers
+
+/// Times splitting, encoding, decoding, counting, training and loading; checks each answer first.
+@main
+struct Benchmarks: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Time the library on texts, each answer checked before its time is printed.",
+    discussion: """
+      A text that definitions.json knows by its hash must give the ids that tiktoken gave. For any other \
+      one the ids must decode to the text, and their hash is printed so that another program can compare.
+      """)
+
+  @Option(help: "The definitions of right answers.")
+  var definitions = "definitions.json"
+
+  @Option(help: "GPT-2's folder, or a rank table: may be repeated.")
+  var vocab: [String] = ["../vocabs/gpt2"]
+
+  @Option(help: "How often each case is run; the median is printed.")
+  var runs = 5
+
+  @Option(help: "The kinds of case to run: load, split, encode, decode, train.")
+  var cases = "load,split,encode,decode,train"
+
+  @Flag(help: "One JSON object a line instead of a table.")
+  var json = false
+
+  @Argument(help: "The texts.")
+  var texts: [String]
+
+  func run() throws {
+    let wanted = Set(cases.split(separator: ",").map(String.init))
+    let known = try Definitions(JSONValue(parsing: try FileBytes.read(definitions)))
+    for path in vocab {
+      if wanted.contains("load") {
+        try report("load", path, "-", 1, bytes: 0, check: "loaded") {
+          _ = try Tokenizer(contentsOf: path)
+        }
+      }
+      let tokenizer = try Tokenizer(contentsOf: path)
+      for text in texts {
+        try run(tokenizer, path, Corpus(path: text), wanted, known)
+      }
+    }
+  }
+
+  private func run(
+    _ tokenizer: Tokenizer, _ vocab: String, _ corpus: Corpus, _ wanted: Set<String>,
+    _ known: Definitions
+  ) throws {
+    let pattern = tokenizer.splitPattern ?? .gpt2
+    let bytes = corpus.bytes
+    let ids = try tokenizer.encode(bytes.span)
+    let check = try known.check(ids, of: corpus, tokenizer, vocab: pattern.name)
+    for threads in [1, 2] {
+      if wanted.contains("split") {
+        let preTokenizer = try PatternPreTokenizer(pattern)
+        let parts = Self.divide(bytes, threads, preTokenizer.safeCuts)
+        try report("split", pattern.name, corpus.name, threads, bytes: bytes.count, check: check) {
+          DispatchQueue.concurrentPerform(iterations: parts.count) { index in
+            Self.split(bytes.span.extracting(parts[index]), preTokenizer)
+          }
+        }
+      }
+      if wanted.contains("encode") {
+        try report("encode", pattern.name, corpus.name, threads, bytes: bytes.count, check: check) {
+          let again = try tokenizer.encode(bytes.span, threads: threads)
+          guard again == ids else { throw WrongAnswer(what: "\(threads) threads gave other ids") }
+        }
+      }
+    }
+    if wanted.contains("decode") {
+      try report("decode", pattern.name, corpus.name, 1, bytes: bytes.count, check: check) {
+        guard try tokenizer.decodeBytes(ids).count == bytes.count else {
+          throw WrongAnswer(what: "decoding gave another text")
+        }
+      }
+    }
+    if wanted.contains("train"), pattern == .gpt2 {
+      let size = 8192
+      let merges = try Self.train(bytes, size)
+      let check = try known.check(merges, of: corpus, size: size)
+      try report("train \(size)", pattern.name, corpus.name, 2, bytes: bytes.count, check: check) {
+        _ = try Self.train(bytes, size)
+      }
+    }
+  }
+
+  private static func divide(
+    _ bytes: [UInt8], _ count: Int, _ rule: SafeCutRule
+  ) -> [Range<Int>] {
+    var parts: [Range<Int>] = []
+    var start = 0
+    for index in 1..<max(1, count) {
+      let near = bytes.count / count * index
+      if let cut = rule.safeCut(in: bytes.span, near: near, within: start...bytes.count) {
+        parts.append(start..<cut)
+        start = cut
+      }
+    }
+    return parts + [start..<bytes.count]
+  }
+
+  private static func split(_ text: Span<UInt8>, _ preTokenizer: PatternPreTokenizer) {
+    var ends: [Int] = []
+    var start = 0
+    while start < text.count {
+      ends.removeAll(keepingCapacity: true)
+      do {
+        try preTokenizer.appendEnds(of: text, from: start, limit: 1024, to: &ends)
+      } catch {
+        return
+      }
+      start = ends[ends.count - 1]
+    }
+  }
+
+  private static func train(_ bytes: [UInt8], _ size: Int) throws -> [String] {
+    let counter = PreTokenCounter(preTokenizer: try PatternPreTokenizer(.gpt2), threads: 2)
+    try counter.append(bytes.span)
+    try counter.endText()
+    let result = try BPETrainer(goal: .vocabularySize(size)).train(counter.takeCounts())
+    return result.merges.map { merge in
+      [merge.left, merge.right].map {
+        ByteAlphabet.spelling(of: result.vocabulary.bytes(of: $0) ?? [])
+      }.joined(separator: " ")
+    }
+  }
+
+  private func report(
+    _ name: String, _ vocab: String, _ corpus: String, _ threads: Int, bytes: Int, check: String,
+    _ body: () throws -> Void
+  ) throws {
+    var seconds: [Double] = []
+    for _ in 0..<max(1, runs) {
+      let clock = ContinuousClock()
+      let elapsed = try clock.measure(body)
+      seconds.append(
+        Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) * 1e-18)
+    }
+    seconds.sort()
+    let median = seconds[seconds.count / 2]
+    let rate = bytes > 0 ? Double(bytes) / median / 1e6 : 0
+    if json {
+      print(
+        JSONValue.members([
+          "case": .string(name), "vocab": .string(vocab), "corpus": .string(corpus),
+          "threads": .integer(threads), "seconds": .number(median),
+          "fastest": .number(seconds[0]), "megabytesPerSecond": .number(rate),
+          "check": .string(check),
+        ]).compact)
+    } else {
+      let figure = bytes > 0 ? "\(Self.rounded(rate)) MB/s" : ""
+      print(
+        "\(name) | \(vocab) | \(corpus) | \(threads) thread\(threads > 1 ? "s" : "") |"
+          + " \(Self.rounded(median * 1000)) ms | \(figure) | \(check)")
+    }
+  }
+
+  private static func rounded(_ value: Double) -> String {
+    let scale = value < 10 ? 100.0 : value < 100 ? 10.0 : 1.0
+    let number = (value * scale).rounded() / scale
+    return number == number.rounded() && scale == 1 ? "\(Int(number))" : "\(number)"
+  }
+}
+
+/// A text and what to call it.
+struct Corpus {
+  let name: String
+  let bytes: [UInt8]
+  let hash: String
+
+  init(path: String) throws {
+    name = path.split(separator: "/").last.map(String.init) ?? path
+    bytes = try FileBytes.read(path)
+    hash = hexadecimal(SHA256.hash(data: bytes))
+  }
+}
+
+/// An answer that is not the right one: no time is printed for it.
+struct WrongAnswer: Error, CustomStringConvertible {
+  let what: String
+  var description: String { "wrong answer: \(what)" }
+}
+
+/// The right answers.
+struct Definitions {
+  private let json: JSONValue
+
+  init(_ json: JSONValue) { self.json = json }
+
+  /// Compares ids with the known ones, or with the text they must decode to.
+  func check(
+    _ ids: [TokenID], of corpus: Corpus, _ tokenizer: Tokenizer, vocab: String
+  ) throws -> String {
+    var stream: [UInt8] = []
+    stream.reserveCapacity(ids.count * 4)
+    for id in ids {
+      for shift in [0, 8, 16, 24] as [UInt32] {
+        stream.append(UInt8(truncatingIfNeeded: id.rawValue >> shift))
+      }
+    }
+    let hash = hexadecimal(SHA256.hash(data: stream))
+    let row = (json["encode"]?.arrayValue ?? []).first {
+      $0["text"]?.stringValue == corpus.hash && $0["vocab"]?.stringValue == vocab
+    }
+    if let row {
+      guard row["tokens"]?.integerValue == ids.count, row["ids"]?.stringValue == hash else {
+        throw WrongAnswer(what: "the ids of \(corpus.name) under \(vocab) are not tiktoken's")
+      }
+      return "ids are tiktoken's"
+    }
+    guard try tokenizer.decodeBytes(ids) == corpus.bytes else {
+      throw WrongAnswer(what: "the ids of \(corpus.name) under \(vocab) do not decode to it")
+    }
+    return "\(ids.count) ids decode, sha256 \(hash.prefix(12))"
+  }
+
+  /// Compares merges with the known ones.
+  func check(_ merges: [String], of corpus: Corpus, size: Int) throws -> String {
+    let hash = hexadecimal(SHA256.hash(data: Array(merges.joined(separator: "\n").utf8)))
+    let row = (json["train"]?.arrayValue ?? []).first {
+      $0["text"]?.stringValue == corpus.hash && $0["size"]?.integerValue == size
+    }
+    guard let row else { return "\(merges.count) merges, sha256 \(hash.prefix(12))" }
+    guard row["merges"]?.stringValue == hash else {
+      throw WrongAnswer(what: "the merges of \(corpus.name) at \(size) are not Hugging Face's")
+    }
+    return "merges are Hugging Face's"
+  }
+}
+
+/// Bytes in hexadecimal.
+func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
+  bytes.map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
+}

@@ -1,0 +1,223 @@
+import Foundation
+import MiniLM
+import Testing
+import Tokenizers
+
+/// A short run over a synthetic text.
+private func smallOptions(_ kind: ModelKind) -> TrainingOptions {
+  var options = TrainingOptions(model: kind)
+  options.width = 8
+  options.steps = 40
+  options.batchSize = 4
+  options.blockSize = 8
+  options.evaluationInterval = 10
+  options.schedule.warmupSteps = 5
+  return options
+}
+
+@Suite struct TrainerTests {
+  @Test(arguments: ModelKind.allCases)
+  func learnsAStructuredText(_ kind: ModelKind) throws {
+    var options = smallOptions(kind)
+    options.steps = 400
+    options.learningRate = 0.05
+    let trainer = try Trainer(
+      options: options, corpus: try syntheticStream(4000, vocabularySize: 12))
+    let before = try #require(try trainer.evaluate())
+    #expect(abs(before.loss - log(12.0)) < 0.05)
+    let summary = try trainer.run()
+    let after = try #require(summary.evaluation)
+    // 0.7 + 0.3/12 for the next id and 0.025 for the eleven others: 1.246 nats.
+    #expect(after.loss < 1.32)
+    #expect(summary.bestValidationLoss ?? 9 <= after.loss)
+    #expect(summary.step == 400 && summary.tokens == 400 * 32)
+    #expect(abs(after.perplexity - exp(after.loss)) < 1e-12)
+    #expect(after.predictions == 399)
+  }
+
+  @Test func bitsPerByte() {
+    let evaluation = Evaluation(loss: log(2.0) * 6, predictions: 10)
+    #expect(abs(evaluation.bitsPerByte(bytesPerToken: 3) - 2) < 1e-12)
+  }
+
+  @Test func lossOfAWholeStreamDoesNotDependOnWindows() throws {
+    let model = try SmallCase.miniLM()
+    let stream = try syntheticStream(1001, vocabularySize: 7)
+    let whole = try Evaluation.evaluate(model, on: stream, blockSize: 1000)
+    for block in [1, 7, 64, 5000] {
+      let other = try Evaluation.evaluate(model, on: stream, blockSize: block, threads: 2)
+      #expect(other.predictions == 1000)
+      #expect(abs(other.loss - whole.loss) < 1e-9)
+    }
+    #expect(try Evaluation.evaluate(model, on: stream, blockSize: 8, limit: 20).predictions == 20)
+    #expect(throws: MiniLMError.self) {
+      try Evaluation.evaluate(model, on: stream[0..<1], blockSize: 8)
+    }
+  }
+
+  @Test(arguments: ModelKind.allCases, [1, 2])
+  func twoRunsWithOneSeedAreTheSameToTheBit(_ kind: ModelKind, threads: Int) throws {
+    func run(_ seed: UInt64) throws -> [UInt32] {
+      var options = smallOptions(kind)
+      options.seed = seed
+      options.threads = threads
+      // 64 rows of 8 over 600 tokens are enough work for two workers.
+      options.batchSize = 64
+      let trainer = try Trainer(
+        options: options, corpus: try syntheticStream(2000, vocabularySize: 600))
+      _ = try trainer.run()
+      return bits(trainer.model)
+    }
+    #expect(try run(1) == run(1))
+    #expect(try run(1) != run(2))
+  }
+
+  static let windows: [WindowSampling] = [
+    .random, .contiguous, .sliding(stride: 3, shuffle: true, dropLast: true),
+  ]
+  static let optimizers: [OptimizerConfiguration] = [
+    .sgd(), .sgd(momentum: 0.9, nesterov: true), .adam(), .adamW(weightDecay: 0.1),
+  ]
+
+  @Test(arguments: windows, optimizers)
+  func aResumedRunIsTheUninterruptedOne(
+    _ windows: WindowSampling, _ optimizer: OptimizerConfiguration
+  ) throws {
+    var options = smallOptions(.minilm)
+    options.windows = windows
+    options.optimizer = optimizer
+    options.clipNorm = 1
+    let corpus = try syntheticStream(500, vocabularySize: 20)
+    let (training, validation) = try corpus.split(validationFraction: 0.1)
+    let whole = try Trainer(options: options, training: training, validation: validation)
+    let summary = try whole.run()
+    try withScratchFolder { folder in
+      let path = "\(folder)/last.minilm"
+      let first = try Trainer(options: options, training: training, validation: validation)
+      first.metadata = ["vocabulary": "char \"é\"\n"]
+      let stopped = try first.run(checkpointPath: path) { $0.step == 17 ? .stop : .proceed }
+      #expect(stopped.stopped && stopped.step == 17)
+      #expect(throws: MiniLMError.self) {
+        try Trainer(
+          resuming: try Checkpoint.load(from: path), training: training, validation: validation
+        ) { $0.steps = 17 }
+      }
+      let second = try Trainer(
+        resuming: try Checkpoint.load(from: path), training: training, validation: validation)
+      #expect(second.step == 17)
+      #expect(second.metadata == ["vocabulary": "char \"é\"\n"])
+      let rest = try second.run()
+      #expect(bits(second.model) == bits(whole.model))
+      #expect(rest.evaluation == summary.evaluation)
+      #expect(rest.bestValidationLoss == summary.bestValidationLoss)
+    }
+  }
+
+  @Test func aDivergingRunKeepsTheLastGoodCheckpoint() throws {
+    var options = smallOptions(.minilm)
+    options.optimizer = .sgd()
+    let corpus = try syntheticStream(500, vocabularySize: 20)
+    try withScratchFolder { folder in
+      let path = "\(folder)/last.minilm"
+      let good = try Trainer(options: options, corpus: corpus)
+      _ = try good.run(checkpointPath: path)
+      let before = try Data(contentsOf: URL(fileURLWithPath: path))
+      options.learningRate = 1e30
+      let bad = try Trainer(options: options, corpus: corpus)
+      #expect {
+        try bad.run(checkpointPath: path)
+      } throws: {
+        guard case MiniLMError.diverged = $0 else { return false }
+        return "\($0)".contains("smaller learning rate")
+      }
+      #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == before)
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["last.minilm"])
+    }
+  }
+
+  @Test func progressReportsEveryStepAndEvaluations() throws {
+    var options = smallOptions(.bigram)
+    options.steps = 25
+    var reports: [TrainingProgress] = []
+    let trainer = try Trainer(options: options, corpus: try syntheticStream(500, vocabularySize: 9))
+    _ = try trainer.run {
+      reports.append($0)
+      return .proceed
+    }
+    #expect(reports.map(\.step) == Array(1...25))
+    #expect(reports.filter { $0.evaluation != nil }.map(\.step) == [10, 20, 25])
+    #expect(reports.filter { $0.gradientNorm != nil }.map(\.step) == [10, 20, 25])
+    #expect(reports.allSatisfy { $0.loss.isFinite && $0.meanLoss.isFinite })
+  }
+
+  @Test func withoutValidationTextNothingIsEvaluated() throws {
+    var options = smallOptions(.bigram)
+    options.validationFraction = 0
+    let trainer = try Trainer(options: options, corpus: try syntheticStream(50, vocabularySize: 9))
+    let summary = try trainer.run()
+    #expect(summary.evaluation == nil)
+    #expect(summary.trainingLoss.isFinite)
+  }
+
+  @Test func tooShortTextsAreRefused() throws {
+    let options = smallOptions(.bigram)
+    #expect {
+      try Trainer(options: options, corpus: try syntheticStream(9, vocabularySize: 9))
+    } throws: {
+      guard case MiniLMError.corpusTooShort(_, 8, 9, _) = $0 else { return false }
+      return true
+    }
+    // Ten tokens leave one for validation, which predicts nothing.
+    #expect(throws: MiniLMError.self) {
+      try Trainer(options: options, corpus: try syntheticStream(10, vocabularySize: 9))
+    }
+    #expect(throws: MiniLMError.self) {
+      try Trainer(options: options, corpus: try TokenStream([], vocabularySize: 9))
+    }
+  }
+
+  @Test func senselessOptionsAreRefusedByName() throws {
+    let changes: [(String, (inout TrainingOptions) -> Void)] = [
+      ("steps", { $0.steps = 0 }), ("batch size", { $0.batchSize = -1 }),
+      ("block size", { $0.blockSize = 0 }), ("learning rate", { $0.learningRate = 0 }),
+      ("learning rate", { $0.learningRate = .nan }), ("threads", { $0.threads = 0 }),
+      ("validation fraction", { $0.validationFraction = 1 }),
+      ("evaluation interval", { $0.evaluationInterval = 0 }),
+      ("evaluation tokens", { $0.evaluationTokens = 0 }),
+      ("warm-up steps", { $0.schedule.warmupSteps = 41 }),
+      ("final fraction", { $0.schedule.finalFraction = 2 }), ("clip norm", { $0.clipNorm = 0 }),
+      ("stride", { $0.windows = .sliding(stride: 0, shuffle: true, dropLast: true) }),
+      ("momentum", { $0.optimizer = .sgd(momentum: 2) }), ("width", { $0.width = 0 }),
+    ]
+    let corpus = try syntheticStream(500, vocabularySize: 9)
+    for (name, change) in changes {
+      var options = smallOptions(.minilm)
+      change(&options)
+      #expect {
+        try Trainer(options: options, corpus: corpus)
+      } throws: {
+        guard case MiniLMError.invalidOption(let option, _, _) = $0 else { return false }
+        return option.hasPrefix(name)
+      }
+    }
+  }
+
+  @Test func aTableThatCannotFitIsRefusedWithItsSizeAndAWayOut() throws {
+    #expect {
+      try BigramModel(vocabularySize: 50257)
+    } throws: {
+      let text = "\($0)"
+      guard case MiniLMError.modelTooLarge = $0 else { return false }
+      return text.contains("10.1 GB") && text.contains("minilm") && text.contains("25.9 MB")
+    }
+    let stream = try TokenStream([0, 1, 2, 3], vocabularySize: 50257)
+    #expect(throws: MiniLMError.self) {
+      try Trainer(options: smallOptions(.bigram), training: stream, validation: stream)
+    }
+    // Squares beyond any integer are refused too.
+    #expect(throws: MiniLMError.self) { try BigramModel(vocabularySize: Int(Int32.max)) }
+    #expect(throws: MiniLMError.self) { try BigramModel(vocabularySize: .max) }
+    #expect(throws: MiniLMError.self) { try BigramModel(vocabularySize: 0) }
+    #expect(throws: MiniLMError.self) { try MiniLMModel(vocabularySize: 1 << 30, width: 1 << 20) }
+  }
+}
