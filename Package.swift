@@ -48,6 +48,8 @@ let package = Package(
       dependencies: [
         "Tokenizers", "MiniLM",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        // SHA-256 for the manifests.
+        .product(name: "Crypto", package: "swift-crypto"),
       ],
       swiftSettings: settings),
 

@@ -139,7 +139,11 @@ private final class DecodingJob {
     }
     position += ids.count
     idCount += ids.count
-    if let shown = characters?.append(text) { try output.write(shown) } else { try output.write(text) }
+    if let shown = characters?.append(text) {
+      try output.write(shown)
+    } else {
+      try output.write(text)
+    }
   }
 
   private func endText() throws {

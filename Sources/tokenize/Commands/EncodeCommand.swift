@@ -44,7 +44,8 @@ struct EncodeCommand: ParsableCommand {
   @Flag(help: "End each document with the vocabulary's end-of-text token.")
   var endOfText = false
 
-  @Flag(help: "Begin each document with <bos> and end it with <eos>, where the vocabulary has them.")
+  @Flag(
+    help: "Begin each document with <bos> and end it with <eos>, where the vocabulary has them.")
   var addSpecialTokens = false
 
   @OptionGroup var output: OutputOptions
@@ -87,7 +88,8 @@ struct EncodeCommand: ParsableCommand {
       guard let end = tokenizer.specialTokens.endOfText else {
         let known = tokenizer.specialTokens.entries.map(\.text).joined(separator: ", ")
         throw Failure(
-          .usage, "--end-of-text: the vocabulary '\(vocabulary.vocab)' has no end-of-text token"
+          .usage,
+          "--end-of-text: the vocabulary '\(vocabulary.vocab)' has no end-of-text token"
             + (known.isEmpty ? "" : ", only \(known)"))
       }
       // Of one token that is both, one is enough.
@@ -100,7 +102,8 @@ struct EncodeCommand: ParsableCommand {
   private func checkOffsets(_ tokenizer: Tokenizer) throws {
     if text.invalidUTF8 == .replace {
       throw Failure(
-        .usage, "--offsets does not go with --invalid-utf8 replace: offsets would be those of another text")
+        .usage,
+        "--offsets does not go with --invalid-utf8 replace: offsets would be those of another text")
     }
     if tokenizer.model is WordModel {
       throw Failure(.usage, "--offsets: a tokenizer of words drops what stands between them")

@@ -44,14 +44,16 @@ struct LMTrainCommand: ParsableCommand {
 
   @Option(
     name: .shortAndLong,
-    help: ArgumentHelp("The run folder (default: runs/ and the first file's name).", valueName: "dir"),
+    help: ArgumentHelp(
+      "The run folder (default: runs/ and the first file's name).", valueName: "dir"),
     completion: .directory)
   var output: String?
 
   @Flag(help: "Replace a run that is there already.")
   var force = false
 
-  @Flag(help: "Go on with the run in the folder, up to --steps; tokenizer and options are the run's.")
+  @Flag(
+    help: "Go on with the run in the folder, up to --steps; tokenizer and options are the run's.")
   var resume = false
 
   @OptionGroup var threads: ThreadOptions
@@ -61,13 +63,18 @@ struct LMTrainCommand: ParsableCommand {
   func validate() throws {
     if resume {
       if force { throw ValidationError("--resume and --force do not go together") }
-      if vocab != nil { throw ValidationError("--resume takes the tokenizer of the run: no --vocab") }
+      if vocab != nil {
+        throw ValidationError("--resume takes the tokenizer of the run: no --vocab")
+      }
       return
     }
-    guard let vocab else { throw ValidationError("give --vocab: a name, a path, char, word or byte") }
+    guard let vocab else {
+      throw ValidationError("give --vocab: a name, a path, char, word or byte")
+    }
     if tokens != nil, vocab == "char" || vocab == "word" {
       throw ValidationError(
-        "--vocab \(vocab) is fitted to text, and --tokens are ids: give the vocabulary they were made with")
+        "--vocab \(vocab) is fitted to text, and --tokens are ids: give the vocabulary they were made with"
+      )
     }
     if tokens != nil, endOfText {
       throw ValidationError("--end-of-text belongs to text: with --tokens it is in the ids already")
@@ -147,7 +154,8 @@ struct LMTrainCommand: ParsableCommand {
     }
     if trainer.step >= trainer.options.steps {
       throw Failure(
-        .usage, "\(folder.path): all \(trainer.step) steps are done; --steps with a larger number goes on")
+        .usage,
+        "\(folder.path): all \(trainer.step) steps are done; --steps with a larger number goes on")
     }
     return TrainingJob(folder, trainer, corpus, reporting, isNew: false)
   }

@@ -83,7 +83,9 @@ struct ModelOptions: ParsableArguments {
     if options.evaluationInterval > options.steps, evalInterval == nil {
       options.evaluationInterval = max(1, options.steps)
     }
-    if warmupSteps == nil { options.schedule.warmupSteps = min(options.schedule.warmupSteps, options.steps) }
+    if warmupSteps == nil {
+      options.schedule.warmupSteps = min(options.schedule.warmupSteps, options.steps)
+    }
     try options.check()
     return options
   }

@@ -28,7 +28,8 @@ struct FolderWriter {
     let names = Paths.names(in: path)
     if names.isEmpty { return }
     if !replaces {
-      throw Failure(.cannotCreate, "\(path): is there already; --force replaces it, -o makes another")
+      throw Failure(
+        .cannotCreate, "\(path): is there already; --force replaces it, -o makes another")
     }
     if let other = names.first(where: { !Self.own.contains($0) }) {
       throw Failure(

@@ -48,8 +48,10 @@ struct RunFolder {
     switch Paths.kind(path) {
     case nil:
       throw Failure(
-        .noInput, "\(path): there is no such run; 'tokenize lm train' makes one, in runs/ or where -o says")
-    case .folder where Paths.kind(tokenizerPath) == .folder && Paths.kind(checkpointPath) == .file: break
+        .noInput,
+        "\(path): there is no such run; 'tokenize lm train' makes one, in runs/ or where -o says")
+    case .folder where Paths.kind(tokenizerPath) == .folder && Paths.kind(checkpointPath) == .file:
+      break
     default:
       throw Failure(
         .noInput, "\(path): not the folder of a run: model.minilm and tokenizer/ expected in it")

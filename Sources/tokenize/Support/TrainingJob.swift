@@ -64,7 +64,8 @@ struct TrainingJob {
   }
 
   private static func line(_ progress: TrainingProgress) -> String {
-    var text = "step \(progress.step) of \(progress.steps): training loss "
+    var text =
+      "step \(progress.step) of \(progress.steps): training loss "
       + Numbers.fixed(progress.meanLoss, 4)
     if let evaluation = progress.evaluation {
       text += ", validation loss \(Numbers.fixed(evaluation.loss, 4))"
@@ -82,11 +83,13 @@ struct TrainingJob {
         + (summary.stopped ? " (stopped; --resume goes on)" : "") + "\n")
     var losses = "training loss \(Numbers.fixed(summary.trainingLoss, 4))"
     if let evaluation = summary.evaluation {
-      losses += ", validation loss \(Numbers.fixed(evaluation.loss, 4)), perplexity "
+      losses +=
+        ", validation loss \(Numbers.fixed(evaluation.loss, 4)), perplexity "
         + Numbers.fixed(evaluation.perplexity, 2)
       if corpus.stream.count > 0, corpus.byteCount > 0 {
         let bytesPerToken = Double(corpus.byteCount) / Double(corpus.stream.count)
-        losses += ", \(Numbers.fixed(evaluation.bitsPerByte(bytesPerToken: bytesPerToken), 4)) bits per byte"
+        losses +=
+          ", \(Numbers.fixed(evaluation.bitsPerByte(bytesPerToken: bytesPerToken), 4)) bits per byte"
       }
     }
     try output.write(losses + "\n")
