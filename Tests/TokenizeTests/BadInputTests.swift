@@ -95,8 +95,8 @@ import Testing
   @Test(arguments: [
     ("ids", "12 x4", "byte 3"), ("ids", "-1", "byte 0"), ("ids", "4294967296", "4294967295"),
     ("ids", "99999999999999999999999999", "4294967295"), ("ids", "97 98 9999", "position 2"),
-    ("ids", "hello world", "'h'"), ("ids", "1.5", "'.'"), ("u16", "abc", "byte 3"),
-    ("u32", "abcde", "byte 5"), ("u32", "abcd", "position 0"), ("npy", "hello", "NUMPY"),
+    ("ids", "hello world", "'h'"), ("ids", "1.5", "'.'"), ("u16", "a\0b", "byte 3"),
+    ("u32", "a\0\0\0b", "byte 5"), ("u32", "abcd", "position 0"), ("npy", "hello", "NUMPY"),
     ("npy", "", "npy"), ("llmc", "short", "llmc"), ("jsonl", "{\"ids\":[1,-2]}", "line 1"),
     ("jsonl", "{\"ids\":[1]}\n[2]\n", "line 2"), ("jsonl", "{\"tokens\":[1]}", "'ids'"),
     ("jsonl", "{\"ids\":[1.5]}", "fraction"), ("jsonl", "{\"ids\":[1]", "line 1"),

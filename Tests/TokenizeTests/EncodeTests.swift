@@ -120,12 +120,12 @@ import Testing
 
   @Test func memoryIsBounded() throws {
     try Program.withVocabulary { program in
-      // 200 MB would not fit in 160 MB of address space beyond the program's own.
+      // Text and ids together would not fit.
       let result = try program.shell(
-        "ulimit -v 400000; yes 'the keeper counted the steps' | head -c 60000000"
+        "ulimit -v 260000; yes 'the keeper counted the steps' | head -c 60000000"
           + " | $T encode --vocab small --threads 2 | $T decode --vocab small | tail -c 30")
       #expect(result.error.isEmpty)
-      #expect(result.text.contains("keeper counted"))
+      #expect(result.text.contains("the keeper"))
     }
   }
 
@@ -142,7 +142,7 @@ import Testing
       #expect(try program(base + " --format u32", input: "a").output == [97, 0, 0, 0])
       let llmc = try program(base + " --format llmc", input: "a").output
       #expect(
-        llmc.count == 1028 && llmc.prefix(12) == [0xC1, 0xDF, 0x34, 0x01, 7, 0, 0, 0, 1, 0, 0, 0])
+        llmc.count == 1028 && llmc.prefix(12) == [0xA1, 0xD9, 0x34, 0x01, 7, 0, 0, 0, 1, 0, 0, 0])
       let npy = try program(base + " --format npy", input: "ab").output
       #expect(npy.count == 136 && String(decoding: npy[10..<128], as: UTF8.self).contains("'<u4'"))
       #expect(String(decoding: npy[10..<128], as: UTF8.self).contains("(2,)"))

@@ -29,9 +29,8 @@ struct Program {
   }()
 
   private static func isProgram(_ file: URL) -> Bool {
-    var isFolder: ObjCBool = false
-    return FileManager.default.fileExists(atPath: file.path, isDirectory: &isFolder)
-      && !isFolder.boolValue
+    let values = try? file.resourceValues(forKeys: [.isRegularFileKey])
+    return values?.isRegularFile ?? false
   }
 
   let scratch: ScratchFolder

@@ -46,7 +46,6 @@ import Testing
       #expect(frequent.text.contains("occurs 2 times"))
       let three = try program("train --merges 3 --pattern none -o three tiny.txt")
       #expect(three.text.contains("first merges: a+a, a+b, aa+ab"))
-      #expect(try program("count --vocab three tiny.txt").status == 66)
       #expect(try program("count --vocab ./three tiny.txt").text == "5 tiny.txt\n")
       let empty = try program("train --merges 5 -o e", input: "")
       #expect(empty.status == 65 && empty.output.isEmpty && program.names(in: "e").isEmpty)
@@ -69,7 +68,7 @@ import Testing
     try Program.with { program in
       try program.write("Hello, world\nhello", to: "t.txt")
       _ = try program("train --model char --special-token <unk> -o c t.txt")
-      #expect(try program("encode --vocab ./c", input: "Hex\n").text == "3 5 10 0\n")
+      #expect(try program("encode --vocab ./c", input: "Hex\n").text == "3 5 11 0\n")
       #expect(try program("decode --vocab ./c", input: "3 5 0").text == "He\n")
       _ = try program("train --model char -o plain t.txt")
       let unknown = try program("encode --vocab ./plain", input: "Hex")

@@ -137,11 +137,9 @@ private final class EncodingJob {
   /// One input, one document.
   func encode(_ input: Input, _ meter: ProgressMeter) throws {
     try begin()
-    try input.forEachBlock { block in
-      let pieces = try encoder.append(block)
-      for piece in pieces { try writer.write(piece) }
-      // What is known is handed on: the next program in the pipe may be waiting.
-      if !pieces.isEmpty { try output.flush() }
+    // The next program in the pipe may be waiting for what is done.
+    try input.forEachBlock(whenIdle: { try output.flush() }) { block in
+      for piece in try encoder.append(block) { try writer.write(piece) }
       byteCount += block.count
       meter.update(byteCount)
     }
@@ -156,7 +154,7 @@ private final class EncodingJob {
   func encodeLines(of input: Input, _ meter: ProgressMeter) throws {
     var line = 1
     var isNew = true
-    try input.forEachLinePiece(atBlockEnd: { try output.flush() }) { piece, isEnd in
+    try input.forEachLinePiece(whenIdle: { try output.flush() }) { piece, isEnd in
       do {
         if isNew { try begin() }
         isNew = isEnd
