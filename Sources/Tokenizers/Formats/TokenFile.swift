@@ -67,7 +67,8 @@ public struct TokenFileReader {
     case .jsonl: if !partial.isEmpty { try readLine(&ids) }
     case .u16, .u32, .npy, .llmc:
       guard let width else {
-        throw fail("the file ends inside of its \(format.rawValue) header (is it \(format.rawValue)?)")
+        throw fail(
+          "the file ends inside of its \(format.rawValue) header (is it \(format.rawValue)?)")
       }
       if !partial.isEmpty {
         throw fail(
@@ -222,7 +223,8 @@ public struct TokenFileReader {
       default:
         throw FormatError(
           place: .byte(0),
-          message: "llm.c's magic number 20240520 with version 1, or 20240801 with version 7, expected,"
+          message:
+            "llm.c's magic number 20240520 with version 1, or 20240801 with version 7, expected,"
             + " \(fields[0]) with \(fields[1]) met")
       }
       guard fields[2] <= UInt32(Int32.max) else {
@@ -235,12 +237,14 @@ public struct TokenFileReader {
     // npy: six bytes of magic, two of version, two (four from version 2 on) of length, the text.
     let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
     if partial.count <= 6, partial.last != magic[partial.count - 1] {
-      throw FormatError(place: .byte(0), message: "a NumPy file begins with \\x93NUMPY; this one does not")
+      throw FormatError(
+        place: .byte(0), message: "a NumPy file begins with \\x93NUMPY; this one does not")
     }
     guard partial.count >= 10 else { return }
     let lengthBytes = partial[6] == 1 ? 2 : 4
     guard (1...3).contains(partial[6]) else {
-      throw FormatError(place: .byte(6), message: "NumPy's format 1, 2 or 3 expected, \(partial[6]) met")
+      throw FormatError(
+        place: .byte(6), message: "NumPy's format 1, 2 or 3 expected, \(partial[6]) met")
     }
     guard partial.count >= 8 + lengthBytes else { return }
     let length = Int(Self.number(partial[8..<8 + lengthBytes]))

@@ -7,7 +7,8 @@ public enum LibraryVersions {
     var hasJIT: UInt32 = 0
     // The answer is one 32-bit number.
     _ = unsafe pcre2_config_8(UInt32(PCRE2_CONFIG_JIT), &hasJIT)
-    let version = PCRE2Pattern.libraryVersion.split(separator: " ").first.map(String.init) ?? "unknown"
+    let version =
+      PCRE2Pattern.libraryVersion.split(separator: " ").first.map(String.init) ?? "unknown"
     return "\(version) (Unicode \(PCRE2Pattern.libraryUnicodeVersion), "
       + (hasJIT == 1 ? "JIT)" : "without JIT)")
   }
