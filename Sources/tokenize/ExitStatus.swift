@@ -62,7 +62,11 @@ struct Failure: Error {
     case is FileError, is Failure: error
     case let error as FormatError where !error.file.isEmpty: error
     default:
-      if let failure = Failure(error) { Failure(failure.status, "\(name): \(failure.message)") } else { error }
+      if let failure = Failure(error) {
+        Failure(failure.status, "\(name): \(failure.message)")
+      } else {
+        error
+      }
     }
   }
 

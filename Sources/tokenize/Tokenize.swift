@@ -27,9 +27,10 @@ struct Tokenize: ParsableCommand {
       Engine: PCRE2 with pinned character classes
       """,
     subcommands: [
-        TrainCommand.self, EncodeCommand.self, DecodeCommand.self, CountCommand.self,
-        CompareCommand.self, ConvertCommand.self, InspectCommand.self, SplitCommand.self,
-      ])
+      TrainCommand.self, EncodeCommand.self, DecodeCommand.self, CountCommand.self,
+      CompareCommand.self, ConvertCommand.self, InspectCommand.self, SplitCommand.self,
+      LMCommand.self,
+    ])
 
   static func main() {
     Machine.endQuietlyOnClosedPipe()

@@ -42,7 +42,9 @@ struct CompareCommand: ParsableCommand {
 
   func run() throws {
     let inputs = try input.open()
-    let tokenizers = try vocabs.map { (name: $0, tokenizer: try VocabularyOptions.load($0, pattern)) }
+    let tokenizers = try vocabs.map {
+      (name: $0, tokenizer: try VocabularyOptions.load($0, pattern))
+    }
     let documents = try inputs.map { (name: $0.name, bytes: try $0.readAll()) }
     let statistics = try measure(documents)
     var rows: [(name: String, report: CompressionReport)] = []
@@ -86,7 +88,8 @@ struct CompareCommand: ParsableCommand {
             .badData, "\(document.name): \(TokenizerError.invalidUTF8(offset: bad.lowerBound))")
         }
         reporting.diagnostics.warning(
-          "\(document.name): not UTF-8 at byte \(bad.lowerBound); each bad sequence counts as one character")
+          "\(document.name): not UTF-8 at byte \(bad.lowerBound); each bad sequence counts as one character"
+        )
         whole += RepairedText(repairing: document.bytes.span).bytes
       } else {
         whole += document.bytes

@@ -64,7 +64,8 @@ struct ConvertCommand: ParsableCommand {
   }
 
   private func file(named name: String, of tokenizer: Tokenizer) throws -> [UInt8] {
-    guard let file = try TokenizerFolder.files(of: tokenizer).first(where: { $0.name == name }) else {
+    guard let file = try TokenizerFolder.files(of: tokenizer).first(where: { $0.name == name })
+    else {
       throw FormatError(place: .file, message: "only BPE vocabularies have a \(name)")
     }
     return file.bytes
@@ -84,7 +85,8 @@ struct ConvertCommand: ParsableCommand {
     if let known, !isKnown {
       throw FormatError(
         place: .file,
-        message: "the name '\(name)' stands for OpenAI's \(known.name), whose special tokens and pattern"
+        message:
+          "the name '\(name)' stands for OpenAI's \(known.name), whose special tokens and pattern"
           + " are others; choose another name")
     }
     if !isKnown {

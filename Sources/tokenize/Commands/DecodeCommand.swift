@@ -88,10 +88,10 @@ private final class DecodingJob {
     position = 0
     decoder = tokenizer.makeDecoder()
     reader = TokenFileReader(format)
-    try input.forEachBlock { block in
+    // The next program in the pipe may be waiting for what is done; otherwise text waits in the buffer, so
+    // that of a short input nothing is shown when its end is bad.
+    try input.forEachBlock(whenIdle: { try output.flush() }) { block in
       try read { (ids) throws(FormatError) in try reader.append(block, to: &ids) }
-      // What is known is handed on: the next program in the pipe may be waiting.
-      try output.flush()
       meter.update(idCount)
     }
     do {
@@ -106,7 +106,7 @@ private final class DecodingJob {
     var line = 1
     reader = TokenFileReader(format)
     decoder = tokenizer.makeDecoder()
-    try input.forEachLinePiece(atBlockEnd: { try output.flush() }) { piece, isEnd in
+    try input.forEachLinePiece(whenIdle: { try output.flush() }) { piece, isEnd in
       do {
         try read { (ids) throws(FormatError) in
           try reader.append(piece, to: &ids)
@@ -139,7 +139,11 @@ private final class DecodingJob {
     }
     position += ids.count
     idCount += ids.count
-    if let shown = characters?.append(text) { try output.write(shown) } else { try output.write(text) }
+    if let shown = characters?.append(text) {
+      try output.write(shown)
+    } else {
+      try output.write(text)
+    }
   }
 
   private func endText() throws {

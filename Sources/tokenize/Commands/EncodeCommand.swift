@@ -44,7 +44,8 @@ struct EncodeCommand: ParsableCommand {
   @Flag(help: "End each document with the vocabulary's end-of-text token.")
   var endOfText = false
 
-  @Flag(help: "Begin each document with <bos> and end it with <eos>, where the vocabulary has them.")
+  @Flag(
+    help: "Begin each document with <bos> and end it with <eos>, where the vocabulary has them.")
   var addSpecialTokens = false
 
   @OptionGroup var output: OutputOptions
@@ -87,7 +88,8 @@ struct EncodeCommand: ParsableCommand {
       guard let end = tokenizer.specialTokens.endOfText else {
         let known = tokenizer.specialTokens.entries.map(\.text).joined(separator: ", ")
         throw Failure(
-          .usage, "--end-of-text: the vocabulary '\(vocabulary.vocab)' has no end-of-text token"
+          .usage,
+          "--end-of-text: the vocabulary '\(vocabulary.vocab)' has no end-of-text token"
             + (known.isEmpty ? "" : ", only \(known)"))
       }
       // Of one token that is both, one is enough.
@@ -100,7 +102,8 @@ struct EncodeCommand: ParsableCommand {
   private func checkOffsets(_ tokenizer: Tokenizer) throws {
     if text.invalidUTF8 == .replace {
       throw Failure(
-        .usage, "--offsets does not go with --invalid-utf8 replace: offsets would be those of another text")
+        .usage,
+        "--offsets does not go with --invalid-utf8 replace: offsets would be those of another text")
     }
     if tokenizer.model is WordModel {
       throw Failure(.usage, "--offsets: a tokenizer of words drops what stands between them")
@@ -134,11 +137,9 @@ private final class EncodingJob {
   /// One input, one document.
   func encode(_ input: Input, _ meter: ProgressMeter) throws {
     try begin()
-    try input.forEachBlock { block in
-      let pieces = try encoder.append(block)
-      for piece in pieces { try writer.write(piece) }
-      // What is known is handed on: the next program in the pipe may be waiting.
-      if !pieces.isEmpty { try output.flush() }
+    // The next program in the pipe may be waiting for what is done.
+    try input.forEachBlock(whenIdle: { try output.flush() }) { block in
+      for piece in try encoder.append(block) { try writer.write(piece) }
       byteCount += block.count
       meter.update(byteCount)
     }
@@ -153,7 +154,7 @@ private final class EncodingJob {
   func encodeLines(of input: Input, _ meter: ProgressMeter) throws {
     var line = 1
     var isNew = true
-    try input.forEachLinePiece(atBlockEnd: { try output.flush() }) { piece, isEnd in
+    try input.forEachLinePiece(whenIdle: { try output.flush() }) { piece, isEnd in
       do {
         if isNew { try begin() }
         isNew = isEnd

@@ -50,7 +50,8 @@ struct InspectCommand: ParsableCommand {
     if let token {
       guard let id = inspection.find(token) else {
         throw Failure(
-          .badData, "--token: no token of '\(vocabulary.vocab)' is '\(token)', by id, text or spelling")
+          .badData,
+          "--token: no token of '\(vocabulary.vocab)' is '\(token)', by id, text or spelling")
       }
       text = json ? inspection.derivationJSON(id).prettyPrinted : inspection.derivation(id)
     } else if lint {

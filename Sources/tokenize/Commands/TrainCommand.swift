@@ -50,7 +50,8 @@ struct TrainCommand: ParsableCommand {
       """, valueName: "name|regex"))
   var pattern: PatternArgument?
 
-  @Option(help: "char: what a character is, a Unicode scalar or a grapheme cluster (default: scalar).")
+  @Option(
+    help: "char: what a character is, a Unicode scalar or a grapheme cluster (default: scalar).")
   var unit: CharacterModel.Unit?
 
   @Option(
@@ -77,7 +78,8 @@ struct TrainCommand: ParsableCommand {
 
   @Option(
     name: .shortAndLong,
-    help: ArgumentHelp("The folder to write (default: vocabs/ and the first file's name).", valueName: "dir"),
+    help: ArgumentHelp(
+      "The folder to write (default: vocabs/ and the first file's name).", valueName: "dir"),
     completion: .directory)
   var output: String?
 
@@ -95,7 +97,9 @@ struct TrainCommand: ParsableCommand {
         throw ValidationError(
           "--model bpe learns --merges N, or until --vocab-size N: give exactly one of them")
       }
-      if let merges, merges < 0 { throw ValidationError("--merges is \(merges); 0 or more expected") }
+      if let merges, merges < 0 {
+        throw ValidationError("--merges is \(merges); 0 or more expected")
+      }
       if let vocabSize, vocabSize < 256 + specialTokens.count {
         throw ValidationError(
           "--vocab-size is \(vocabSize); at least \(256 + specialTokens.count) expected, for the 256 bytes"
@@ -104,12 +108,15 @@ struct TrainCommand: ParsableCommand {
       if minFrequency < 0 {
         throw ValidationError("--min-frequency is \(minFrequency); 0 or more expected")
       }
-      try refuse([("--unit", unit != nil), ("--splitter", splitter != nil), ("--lowercase", lowercase)])
+      try refuse([
+        ("--unit", unit != nil), ("--splitter", splitter != nil), ("--lowercase", lowercase),
+      ])
     case .char, .word:
       try refuse([
         ("--merges", merges != nil), ("--vocab-size", vocabSize != nil),
         ("--min-frequency", minFrequency != 0), ("--pattern", pattern != nil),
-        ("--unit", unit != nil && model == .word), ("--splitter", splitter != nil && model == .char),
+        ("--unit", unit != nil && model == .word),
+        ("--splitter", splitter != nil && model == .char),
         ("--lowercase", lowercase && model == .char),
       ])
     }
@@ -206,10 +213,12 @@ struct TrainCommand: ParsableCommand {
     switch result.stopReason {
     case .goalReached: return nil
     case .noPairLeft:
-      return "stopped after \(Numbers.grouped(result.merges.count)) of \(Numbers.grouped(asked)) merges:"
+      return
+        "stopped after \(Numbers.grouped(result.merges.count)) of \(Numbers.grouped(asked)) merges:"
         + " every piece of the text is one token, no pair is left"
     case .belowMinimumFrequency:
-      return "stopped after \(Numbers.grouped(result.merges.count)) of \(Numbers.grouped(asked)) merges:"
+      return
+        "stopped after \(Numbers.grouped(result.merges.count)) of \(Numbers.grouped(asked)) merges:"
         + " no pair left occurs \(minFrequency) times"
     }
   }

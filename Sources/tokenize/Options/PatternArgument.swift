@@ -25,7 +25,8 @@ struct PatternArgument: ExpressibleByArgument {
       }
       if isWord {
         throw Failure(
-          .usage, "--pattern: no pattern is called '\(argument)'; there are \(Self.names)."
+          .usage,
+          "--pattern: no pattern is called '\(argument)'; there are \(Self.names)."
             + " (A regular expression that is one word is written in a group: '(?:\(argument))')")
       }
       do {

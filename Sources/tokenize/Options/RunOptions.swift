@@ -5,7 +5,10 @@ struct RunOptions: ParsableArguments {
   @Flag(name: .shortAndLong, help: "Say nothing but errors.")
   var quiet = false
 
-  @Option(help: "Show progress on standard error; 'auto': where that is a terminal; 'json': one object a line.")
+  @Option(
+    help:
+      "Show progress on standard error; 'auto': where that is a terminal; 'json': one object a line."
+  )
   var progress = ProgressMode.auto
 
   @Option(help: "Use colours; 'auto': on a terminal, unless NO_COLOR is set.")

@@ -28,7 +28,8 @@ struct FolderWriter {
     let names = Paths.names(in: path)
     if names.isEmpty { return }
     if !replaces {
-      throw Failure(.cannotCreate, "\(path): is there already; --force replaces it, -o makes another")
+      throw Failure(
+        .cannotCreate, "\(path): is there already; --force replaces it, -o makes another")
     }
     if let other = names.first(where: { !Self.own.contains($0) }) {
       throw Failure(
@@ -51,6 +52,7 @@ struct FolderWriter {
     defer { TemporaryFiles.forget(aside) }
     do {
       for file in files {
+        try makeInnerFolder(aside, file.name)
         let output = try OutputFile(aside + "/" + file.name)
         try output.write(file.bytes)
         TemporaryFiles.add(aside + "/" + file.name)
@@ -62,6 +64,18 @@ struct FolderWriter {
       for file in files { TemporaryFiles.forget(aside + "/" + file.name) }
       Paths.remove(aside)
       throw error
+    }
+  }
+
+  /// The folder that a file like `tokenizer/vocab.json` lies in.
+  private func makeInnerFolder(_ aside: String, _ name: String) throws {
+    guard name.contains("/") else { return }
+    let inner = aside + "/" + Paths.folder(of: name)
+    do {
+      if Paths.kind(inner) == nil { TemporaryFiles.add(inner) }
+      try Paths.makeFolder(inner)
+    } catch {
+      throw Failure(.cannotCreate, "\(path): cannot be made: \(error.reason)")
     }
   }
 

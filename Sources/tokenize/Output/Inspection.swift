@@ -77,7 +77,8 @@ struct Inspection {
     var members: [JSONValue.Member] = [
       .init("name", .string(name)), .init("model", .string(modelName)),
       .init("vocabularySize", .integer(report.size)), .init("bytes", .integer(report.byteCount)),
-      .init("longer", .integer(report.longerCount)), .init("special", .integer(report.specialCount)),
+      .init("longer", .integer(report.longerCount)),
+      .init("special", .integer(report.specialCount)),
       .init("largestID", report.largestID.map { .integer(Int($0.rawValue)) } ?? .null),
       .init("unusedIDs", .integer(report.holeCount)),
       .init("spaceInitial", .integer(report.spaceInitialCount)),
@@ -101,12 +102,15 @@ struct Inspection {
 
   func derivation(_ id: TokenID) -> String {
     var text = "\(diagnostics.heading(spelling[id]))  id \(id), \(length(id)) bytes\n"
-    if tokenizer.specialTokens.contains(id) { return text + "  a special token: no text is merged to it\n" }
+    if tokenizer.specialTokens.contains(id) {
+      return text + "  a special token: no text is merged to it\n"
+    }
     let steps = steps(of: id)
     if steps.isEmpty { return text + "  no merge makes it\n" }
     for step in steps {
       let merge = step.merge
-      text += "  merge \(step.rank): \(spelling[merge.left]) + \(spelling[merge.right])"
+      text +=
+        "  merge \(step.rank): \(spelling[merge.left]) + \(spelling[merge.right])"
         + " -> \(spelling[merge.merged])  (\(merge.left) + \(merge.right) -> \(merge.merged))\n"
     }
     return text
@@ -137,7 +141,8 @@ struct Inspection {
     var text = ""
     for id in unreachable { text += "\(id)  \(spelling[id])\n" }
     let count = Numbers.count(unreachable.count, "token")
-    return text + "\(name): \(count) that no text can give, of \(Numbers.grouped(tokenizer.vocabularySize))\n"
+    return text
+      + "\(name): \(count) that no text can give, of \(Numbers.grouped(tokenizer.vocabularySize))\n"
   }
 
   func lintJSON(_ unreachable: [TokenID]) -> JSONValue {
@@ -151,7 +156,8 @@ struct Inspection {
 
   private func json(_ id: TokenID) -> JSONValue {
     .members([
-      "id": .integer(Int(id.rawValue)), "token": .string(spelling[id]), "bytes": .integer(length(id)),
+      "id": .integer(Int(id.rawValue)), "token": .string(spelling[id]),
+      "bytes": .integer(length(id)),
     ])
   }
 

@@ -3,7 +3,8 @@ enum LLMCHeader: TokenFileHeader {
   static func bytes(count: Int, width: Int) throws -> [UInt8] {
     guard let count = Int32(exactly: count) else {
       throw Failure(
-        .badData, "llm.c's header holds a count up to 2147483647, and there are \(count) ids;"
+        .badData,
+        "llm.c's header holds a count up to 2147483647, and there are \(count) ids;"
           + " cut the text into several files")
     }
     let fields: [Int32] = width == 2 ? [20_240_520, 1, count] : [20_240_801, 7, count]

@@ -40,7 +40,9 @@ struct TokenSpelling {
 
   subscript(id: TokenID) -> String {
     let bytes = tokenizer.vocabulary.bytes(of: id) ?? []
-    if isByteLevel, !tokenizer.specialTokens.contains(id) { return ByteAlphabet.spelling(of: bytes) }
+    if isByteLevel, !tokenizer.specialTokens.contains(id) {
+      return ByteAlphabet.spelling(of: bytes)
+    }
     return Self.visible(bytes)
   }
 

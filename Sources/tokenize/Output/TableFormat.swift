@@ -25,9 +25,12 @@ enum TableFormat: String, CaseIterable, ExpressibleByArgument {
     }
   }
 
-  private static func cells(_ name: String, _ report: CompressionReport, grouped: Bool) -> [String] {
+  private static func cells(_ name: String, _ report: CompressionReport, grouped: Bool) -> [String]
+  {
     func number(_ value: Int) -> String { grouped ? Numbers.grouped(value) : String(value) }
-    func ratio(_ value: Double?) -> String { value.map { Numbers.fixed($0, 3) } ?? (grouped ? "-" : "") }
+    func ratio(_ value: Double?) -> String {
+      value.map { Numbers.fixed($0, 3) } ?? (grouped ? "-" : "")
+    }
     return [
       name, number(report.vocabularySize), number(report.tokenCount), ratio(report.bytesPerToken),
       ratio(report.charactersPerToken), ratio(report.tokensPerWord), ratio(report.compression),
@@ -40,7 +43,8 @@ enum TableFormat: String, CaseIterable, ExpressibleByArgument {
   ) -> String {
     let lines = [columns] + rows.map { cells($0.name, $0.report, grouped: true) }
     let widths = columns.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
-    var output = "\(Numbers.count(text.byteCount, "byte")), "
+    var output =
+      "\(Numbers.count(text.byteCount, "byte")), "
       + "\(Numbers.count(text.characterCount, "character")), \(Numbers.count(text.wordCount, "word"))\n"
     for (index, line) in lines.enumerated() {
       let row = line.indices.map { column in
@@ -57,7 +61,8 @@ enum TableFormat: String, CaseIterable, ExpressibleByArgument {
     output += "| --- |" + String(repeating: " ---: |", count: columns.count - 1) + "\n"
     for row in rows {
       var cells = cells(row.name, row.report, grouped: true)
-      cells[0] = cells[0].split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\\|")
+      cells[0] = cells[0].split(separator: "|", omittingEmptySubsequences: false).joined(
+        separator: "\\|")
       output += "| " + cells.joined(separator: " | ") + " |\n"
     }
     return output
@@ -66,7 +71,8 @@ enum TableFormat: String, CaseIterable, ExpressibleByArgument {
   private static func csv(_ rows: [(name: String, report: CompressionReport)]) -> String {
     var output = names.joined(separator: ",") + "\n"
     for row in rows {
-      output += cells(row.name, row.report, grouped: false).map(csvField).joined(separator: ",") + "\n"
+      output +=
+        cells(row.name, row.report, grouped: false).map(csvField).joined(separator: ",") + "\n"
     }
     return output
   }
@@ -76,7 +82,8 @@ enum TableFormat: String, CaseIterable, ExpressibleByArgument {
     guard text.unicodeScalars.contains(where: { ",\"\n\r".unicodeScalars.contains($0) }) else {
       return text
     }
-    let quoted = text.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"")
+    let quoted = text.split(separator: "\"", omittingEmptySubsequences: false).joined(
+      separator: "\"\"")
     return "\"\(quoted)\""
   }
 

@@ -1,3 +1,4 @@
+import MiniLM
 import Tokenizers
 
 /// A tokenizer of the characters or words that texts hold, and what it makes of them.
@@ -10,7 +11,7 @@ struct FittedTokenizer {
   let tokenizer: Tokenizer
   let tokenCount: Int
   /// The texts: fitting looks at them twice.
-  let documents: [[UInt8]]
+  private let documents: [[UInt8]]
 
   /// Reads the corpus and fits a tokenizer to it.
   init(
@@ -59,5 +60,20 @@ struct FittedTokenizer {
     for document in documents { count += try tokenizer.count(document.span, threads: threads) }
     self.documents = documents
     tokenCount = count
+  }
+
+  /// The texts as tokens.
+  func corpus(endOfText: Bool, threads: Int) throws -> TokenCorpus {
+    var ids: [TokenID] = []
+    ids.reserveCapacity(tokenCount + documents.count)
+    var byteCount = 0
+    for document in documents {
+      ids += try tokenizer.encode(document.span, threads: threads)
+      byteCount += document.count
+      if endOfText, let id = tokenizer.specialTokens.endOfText { ids.append(id) }
+    }
+    return TokenCorpus(
+      tokenizer: tokenizer,
+      stream: try TokenStream(ids, vocabularySize: tokenizer.vocabularySize), byteCount: byteCount)
   }
 }

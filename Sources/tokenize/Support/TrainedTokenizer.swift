@@ -24,16 +24,19 @@ struct TrainedTokenizer {
     default: parts = [Numbers.count(tokenizer.vocabularySize - special, "word")]
     }
     if special > 0 { parts.append(Numbers.count(special, "special token")) }
-    var text = diagnostics.heading(folder)
+    var text =
+      diagnostics.heading(folder)
       + ": \(Numbers.count(tokenizer.vocabularySize, "token")) (\(parts.joined(separator: ", ")))\n"
     if let stop { text += stop + "\n" }
     if !merges.isEmpty {
-      text += "first merges: " + merges.prefix(10).map(spelling).joined(separator: ", ")
+      text +=
+        "first merges: " + merges.prefix(10).map(spelling).joined(separator: ", ")
         + (merges.count > 10 ? ", …" : "") + "\n"
     }
     if tokenCount > 0 {
       let after = Double(byteCount) / Double(tokenCount)
-      text += "bytes per token: 1.00 before, \(Numbers.fixed(after, 2)) after"
+      text +=
+        "bytes per token: 1.00 before, \(Numbers.fixed(after, 2)) after"
         + " (\(Numbers.count(byteCount, "byte")), \(Numbers.count(tokenCount, "token")))\n"
     }
     let isNamed = folder.hasPrefix("vocabs/") && !folder.dropFirst(7).contains("/")
@@ -57,6 +60,8 @@ struct TrainedTokenizer {
         || (0x61...0x7A).contains($0) || "_-./+,:@".utf8.contains($0)
     }
     if isPlain, !text.isEmpty { return text }
-    return "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'\''"#) + "'"
+    return "'"
+      + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'\''"#)
+      + "'"
   }
 }

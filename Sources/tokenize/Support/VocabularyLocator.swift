@@ -32,7 +32,8 @@ enum VocabularyLocator {
     }
     if Paths.kind(vocab) == .file {
       throw Failure(
-        .badData, "\(vocab): a folder with vocab.json and merges.txt, or a *.tiktoken file, expected")
+        .badData,
+        "\(vocab): a folder with vocab.json and merges.txt, or a *.tiktoken file, expected")
     }
     let known = available
     throw Failure(

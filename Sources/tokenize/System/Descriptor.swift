@@ -72,6 +72,13 @@ struct Descriptor {
     }
   }
 
+  /// Whether a read would have something to give at once, the end included.
+  var isReady: Bool {
+    var request = pollfd(fd: number, events: Int16(POLLIN), revents: 0)
+    // One entry, a local of the right type.
+    return unsafe poll(&request, 1, 0) != 0
+  }
+
   /// Writes all of `bytes`.
   func write(_ bytes: Span<UInt8>) throws(SystemError) {
     var done = 0

@@ -25,7 +25,11 @@ struct Input {
   }
 
   /// Calls `body` with one block after the other, as they come.
-  func forEachBlock(_ body: (Span<UInt8>) throws -> Void) throws {
+  ///
+  /// - Parameter whenIdle: Called when nothing more has come yet: time to hand on what is done.
+  func forEachBlock(
+    whenIdle: () throws -> Void = {}, _ body: (Span<UInt8>) throws -> Void
+  ) throws {
     try check()
     let descriptor: Descriptor
     do {
@@ -36,6 +40,7 @@ struct Input {
     defer { if path != nil { try? descriptor.close() } }
     var block = [UInt8](repeating: 0, count: Self.blockSize)
     while true {
+      if !descriptor.isReady { try whenIdle() }
       let count: Int
       do {
         count = try descriptor.read(into: &block)
@@ -56,10 +61,10 @@ struct Input {
   /// The newline belongs to no piece. A last line without a newline is a line; after a last newline
   /// there is none.
   func forEachLinePiece(
-    atBlockEnd: () throws -> Void = {}, _ body: (Span<UInt8>, _ isEnd: Bool) throws -> Void
+    whenIdle: () throws -> Void = {}, _ body: (Span<UInt8>, _ isEnd: Bool) throws -> Void
   ) throws {
     var isLineOpen = false
-    try forEachBlock { block in
+    try forEachBlock(whenIdle: whenIdle) { block in
       var start = 0
       while start < block.count {
         guard let end = block.firstIndex(of: 0x0A, from: start) else {
@@ -71,13 +76,11 @@ struct Input {
         isLineOpen = false
         start = end + 1
       }
-      try atBlockEnd()
     }
     if isLineOpen {
       do {
         let rest: [UInt8] = []
         try body(rest.span, true)
-        try atBlockEnd()
       } catch {
         throw Failure.of(name, error)
       }

@@ -13,8 +13,9 @@
 enum TemporaryFiles {
   private static let capacity = 64
   // Written by the main thread alone, slot by slot; the handler only reads.
-  nonisolated(unsafe) private static var names: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? =
-    nil
+  nonisolated(unsafe) private static var names:
+    UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? =
+      nil
 
   /// Remembers a name, and from the first on sees to the signals that end a program.
   static func add(_ path: String) {
