@@ -35,11 +35,13 @@ extension Tokenizer {
   ) throws(TokenizerError) -> [TokenID] {
     var ids: [TokenID] = []
     if threads <= 1 {
+      // Room for what prose takes: memory that is not used is not touched either.
+      ids.reserveCapacity(bytes.count / 3 + 16)
       try TextEncoder(self, options).encode(bytes, into: &ids)
     } else {
-      for piece in try ParallelEncoder(self, options, threads: threads).encode(bytes) {
-        ids += piece
-      }
+      let pieces = try ParallelEncoder(self, options, threads: threads).encode(bytes)
+      ids.reserveCapacity(pieces.reduce(0) { $0 + $1.count })
+      for piece in pieces { ids += piece }
     }
     return ids
   }

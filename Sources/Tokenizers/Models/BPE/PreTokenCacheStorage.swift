@@ -35,23 +35,20 @@ internal import CKernels
   /// 2^20 slots take 32 MiB and hold the 335,000 distinct pre-tokens of 100 MB of English.
   private static let largestBits = 20
 
+  private var memory: ZeroedMemory
   private var slots: UnsafeMutablePointer<Slot>
   private var bits: Int
   private var filled = 0
 
   init() {
     bits = Self.initialBits
-    unsafe slots = Self.allocate(bits: bits)
+    memory = Self.allocate(bits: bits)
+    unsafe slots = memory.base.assumingMemoryBound(to: Slot.self)
   }
 
-  deinit {
-    unsafe slots.deallocate()
-  }
-
-  private static func allocate(bits: Int) -> UnsafeMutablePointer<Slot> {
-    let slots = UnsafeMutablePointer<Slot>.allocate(capacity: 1 << bits)
-    unsafe slots.initialize(repeating: Slot(low: 0, high: 0, ids: .zero), count: 1 << bits)
-    return unsafe slots
+  /// Zeroed memory is a table of free slots.
+  private static func allocate(bits: Int) -> ZeroedMemory {
+    ZeroedMemory(byteCount: MemoryLayout<Slot>.stride << bits)
   }
 
   /// The key of `length` bytes at `start`; zero if they are more than a key can hold.
@@ -180,20 +177,21 @@ internal import CKernels
     let old = unsafe slots
     let oldCount = 1 << bits
     if bits == Self.largestBits {
-      unsafe slots.update(
-        repeating: Slot(low: 0, high: 0, ids: .zero), count: oldCount)
+      unsafe old.update(repeating: Slot(low: 0, high: 0, ids: .zero), count: oldCount)
       filled = 0
       return
     }
-    bits = min(bits + 2, Self.largestBits)
-    unsafe slots = Self.allocate(bits: bits)
+    bits += 1
+    let larger = Self.allocate(bits: bits)
+    unsafe slots = larger.base.assumingMemoryBound(to: Slot.self)
     for position in 0..<oldCount {
+      // In bounds of the old table, which lives until `memory` is replaced below.
       let slot = unsafe old[position]
       if slot.high == 0 { continue }
       let key = Key(low: slot.low, high: slot.high & 0x0FFF_FFFF_FFFF_FFFF)
       unsafe Self.place(slot, hash: key.hash, in: slots, bits: bits)
     }
-    unsafe old.deallocate()
+    memory = larger
   }
 
   private static func place(
