@@ -32,7 +32,7 @@ public struct Tokenizer: Sendable {
 }
 
 /// What to do with bytes that are not valid UTF-8.
-public enum InvalidUTF8Policy: String, Hashable, Sendable {
+public enum InvalidUTF8Policy: String, CaseIterable, Hashable, Sendable {
   /// Keep them: each bad sequence is split like a symbol, and decoding gives the same bytes back.
   case bytes
   /// Put U+FFFD in the place of each maximal bad sequence.

@@ -1,6 +1,67 @@
 import ArgumentParser
+import Tokenizers
 
+/// The program. Reads options, calls the libraries, writes.
 @main
 struct Tokenize: ParsableCommand {
-  static let configuration = CommandConfiguration(commandName: "tokenize")
+  static let programVersion = "0.1.0"
+
+  static let configuration = CommandConfiguration(
+    commandName: "tokenize",
+    abstract: "Train tokenizers, turn text into token ids and back, feed small language models.",
+    discussion: """
+      Results go to standard output, everything else to standard error. No file, or '-', is standard \
+      input. Exit status: 0 done, 1 a check found something, 64 wrong usage, 65 bad data, 66 input \
+      missing or unreadable, 73 output cannot be made, 74 reading or writing failed.
+
+      Examples:
+        tokenize train --merges 50 corpus.txt
+        tokenize encode --vocab gpt2 corpus.txt | tokenize decode --vocab gpt2
+        tokenize compare --vocab gpt2 corpus.txt
+      """,
+    version: """
+      tokenize \(programVersion)
+      Unicode \(UnicodeVersion.pinned) for splitting text, pinned
+      PCRE2 \(LibraryVersions.pcre2)
+      ICU with Unicode \(LibraryVersions.icuUnicode) for grapheme clusters
+      Engine: PCRE2 with pinned character classes
+      """,
+    subcommands: [
+      TrainCommand.self, EncodeCommand.self, DecodeCommand.self, CountCommand.self,
+      CompareCommand.self, ConvertCommand.self, InspectCommand.self, SplitCommand.self,
+      LMCommand.self,
+    ])
+
+  static func main() {
+    Machine.endQuietlyOnClosedPipe()
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch {
+      end(error)
+    }
+  }
+
+  /// Says what went wrong and ends the program with the status that belongs to it.
+  private static func end(_ error: any Error) -> Never {
+    if let failure = Failure(error) {
+      Diagnostics.plain.error(failure.message)
+      Machine.end(failure.status.rawValue)
+    }
+    let code = exitCode(for: error)
+    let message = fullMessage(for: error)
+    if code.isSuccess {
+      // Help, the version, a completion script.
+      do {
+        let output = try OutputFile(nil)
+        try output.write(message.isEmpty ? "" : message + "\n")
+        try output.finish()
+      } catch {
+        end(error)
+      }
+    } else if !message.isEmpty {
+      Diagnostics.write(message + "\n")
+    }
+    Machine.end(code.rawValue)
+  }
 }

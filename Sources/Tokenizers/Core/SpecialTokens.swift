@@ -1,5 +1,5 @@
 /// What to do with text that spells a special token.
-public enum SpecialTokenPolicy: Hashable, Sendable {
+public enum SpecialTokenPolicy: String, CaseIterable, Hashable, Sendable {
   /// It is ordinary text: data cannot inject a special token. The default.
   case text
   /// It becomes the special token's id.

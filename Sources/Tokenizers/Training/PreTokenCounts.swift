@@ -90,3 +90,20 @@ public struct PreTokenCounts: Sendable {
     table = larger
   }
 }
+
+extension BPEModel {
+  /// How many tokens this model makes of texts with these pre-tokens.
+  ///
+  /// - Complexity: O(n log n) in the bytes of the distinct pre-tokens.
+  public func tokenCount(of counts: PreTokenCounts) -> Int {
+    var merger = BPEMerger(self)
+    var ids: [TokenID] = []
+    var total = 0
+    counts.forEach { preToken, count in
+      ids.removeAll(keepingCapacity: true)
+      merger.merge(preToken, into: &ids)
+      total += ids.count * count
+    }
+    return total
+  }
+}

@@ -5,6 +5,9 @@ public struct VocabularyFitting: Sendable {
   /// Nothing seen yet.
   public init() {}
 
+  /// How many different characters or words have been seen.
+  public var distinctCount: Int { seen.count }
+
   /// Adds the characters of valid UTF-8. O(n).
   ///
   /// - Throws: `TokenizerError.invalidUTF8` with an offset; `.segmentation` if ICU fails.

@@ -3,7 +3,7 @@
 /// Characters are sorted by code point and numbered from 0; special tokens follow them.
 public struct CharacterModel: TokenModel {
   /// What counts as one character.
-  public enum Unit: String, Hashable, Sendable {
+  public enum Unit: String, CaseIterable, Hashable, Sendable {
     /// A Unicode scalar: a code point.
     case scalar
     /// An extended grapheme cluster (Unicode Standard Annex 29), as ICU finds it: what a reader takes

@@ -5,7 +5,7 @@
 /// Language Model*, chapter 2).
 public struct WordModel: TokenModel {
   /// What a word is, and how words are put together again.
-  public enum Splitter: String, Hashable, Sendable {
+  public enum Splitter: String, CaseIterable, Hashable, Sendable {
     /// What stands between white space; joined by single spaces.
     case whitespace
     /// As well: each of `, . : ; ? _ ! " ( ) '` and `--` is a word. Joined by single spaces, with none

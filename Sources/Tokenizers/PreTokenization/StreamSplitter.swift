@@ -1,0 +1,115 @@
+/// Splits a stream into pre-tokens: bytes go in as they come, and the pre-tokens are those of the whole
+/// text at once. Memory is bounded as long as the text has safe places to cut it at.
+///
+///     let splitter = StreamSplitter(try PatternPreTokenizer(.gpt2))
+///     try splitter.append(block) { text, ends in … }
+///     try splitter.finish { text, ends in … }
+public final class StreamSplitter {
+  private static let blockSize = 1 << 20
+
+  private let preTokenizer: any PreTokenizer
+  private let invalidUTF8: InvalidUTF8Policy
+  private let threads: Int
+  private var pending: [UInt8] = []
+  /// How many bytes of the stream came before `pending`.
+  private var offset = 0
+  private var searched = 0
+  private var wanted: Int
+
+  /// A splitter at the beginning of a stream.
+  public init(
+    _ preTokenizer: any PreTokenizer, invalidUTF8: InvalidUTF8Policy = .bytes, threads: Int = 1
+  ) {
+    self.preTokenizer = preTokenizer
+    self.invalidUTF8 = invalidUTF8
+    self.threads = max(1, threads)
+    wanted = Self.blockSize * self.threads
+  }
+
+  /// Takes the next bytes of the stream.
+  ///
+  /// - Parameter body: Called with stretches of text, one after another, and the ends of the pre-tokens
+  ///   that they consist of.
+  public func append(
+    _ bytes: Span<UInt8>, _ body: (_ text: Span<UInt8>, _ ends: [Int]) throws -> Void
+  ) throws {
+    // The pointer is not kept.
+    unsafe bytes.withUnsafeBufferPointer { unsafe pending.append(contentsOf: $0) }
+    guard pending.count >= wanted else { return }
+    let cut = preTokenizer.safeCuts.lastSafeCut(
+      in: pending.span, notBefore: searched, notAfter: pending.count)
+    if let cut {
+      try split(upTo: cut, body)
+      pending.removeFirst(cut)
+      offset += cut
+    }
+    searched = max(0, pending.count - SafeCutRule.reach)
+    wanted = pending.count + Self.blockSize * threads
+  }
+
+  /// Ends the stream; what follows is another one.
+  public func finish(_ body: (_ text: Span<UInt8>, _ ends: [Int]) throws -> Void) throws {
+    try split(upTo: pending.count, body)
+    pending.removeAll(keepingCapacity: true)
+    offset = 0
+    searched = 0
+    wanted = Self.blockSize * threads
+  }
+
+  private func split(
+    upTo end: Int, _ body: (_ text: Span<UInt8>, _ ends: [Int]) throws -> Void
+  ) throws {
+    if end == 0 { return }
+    let block = pending
+    let text = block.span.extracting(0..<end)
+    let ranges = preTokenizer.safeCuts.divide(text, into: threads)
+    let (preTokenizer, policy) = (preTokenizer, invalidUTF8)
+    let results = ParallelWork.map(ranges.count) { index -> Result<Piece, TokenizerError> in
+      Result { () throws(TokenizerError) in
+        try Self.split(text.extracting(ranges[index]), preTokenizer, policy)
+      }
+    }
+    for (range, result) in zip(ranges, results) {
+      switch result {
+      case .failure(let error): throw error.moved(by: offset + range.lowerBound)
+      case .success(let piece):
+        if let replaced = piece.replaced {
+          try body(replaced.span, piece.ends)
+        } else {
+          try body(text.extracting(range), piece.ends)
+        }
+      }
+    }
+  }
+
+  private struct Piece {
+    var ends: [Int]
+    /// The text that the ends are of, where it is not the original.
+    var replaced: [UInt8]?
+  }
+
+  private static func split(
+    _ text: Span<UInt8>, _ preTokenizer: any PreTokenizer, _ policy: InvalidUTF8Policy
+  ) throws(TokenizerError) -> Piece {
+    var ends: [Int] = []
+    do {
+      guard let bad = UTF8Validation.firstInvalidSequence(in: text) else {
+        try preTokenizer.appendEnds(of: text, from: 0, limit: .max, to: &ends)
+        return Piece(ends: ends)
+      }
+      if policy == .refuse { throw TokenizerError.invalidUTF8(offset: bad.lowerBound) }
+      let repaired = RepairedText(repairing: text)
+      try preTokenizer.appendEnds(of: repaired.bytes.span, from: 0, limit: .max, to: &ends)
+      if policy == .replace { return Piece(ends: ends, replaced: repaired.bytes) }
+      repaired.mapToOriginal(&ends[...])
+      return Piece(ends: ends)
+    } catch let error as PreTokenizationError {
+      throw .preTokenization(error)
+    } catch let error as TokenizerError {
+      throw error
+    } catch {
+      // Nothing else is thrown above.
+      throw .preTokenization(.matchFailed(message: "\(error)", offset: 0))
+    }
+  }
+}

@@ -1,0 +1,116 @@
+import ArgumentParser
+import MiniLM
+import Tokenizers
+
+/// `tokenize lm sample`
+struct LMSampleCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "sample",
+    abstract: "Let a trained model write.",
+    discussion: """
+      The text appears as it comes, in whole characters. It begins with the prompt; without one the model \
+      begins by itself. It ends after --max-tokens, or with the model's end-of-text token. Several samples \
+      are separated by a line of three dashes. The same --seed gives the same text; without one each run \
+      gives another.
+
+      Examples:
+        tokenize lm sample runs/corpus --prompt "The " --max-tokens 200
+        tokenize lm sample runs/corpus --prompt "The " --temperature 0.8 --top-k 40 --count 3 --seed 7
+      """)
+
+  @Argument(help: ArgumentHelp("The folder of the run.", valueName: "run"), completion: .directory)
+  var folder: String
+
+  @Option(help: ArgumentHelp("The text to go on from.", valueName: "text"))
+  var prompt: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Below 1 the likely gets likelier; 0 takes the most likely token each time.", valueName: "x"))
+  var temperature = 1.0
+
+  @Option(help: ArgumentHelp("Choose among this many most likely tokens.", valueName: "n"))
+  var topK: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Choose among the most likely tokens that reach this probability together.", valueName: "x"))
+  var topP: Double?
+
+  @Option(help: ArgumentHelp("The most tokens to add.", valueName: "n"))
+  var maxTokens = 200
+
+  @Option(help: ArgumentHelp("How many samples.", valueName: "n"))
+  var count = 1
+
+  @Option(help: ArgumentHelp("Where all chance comes from.", valueName: "n"))
+  var seed: UInt64?
+
+  @OptionGroup var output: OutputOptions
+  @OptionGroup var reporting: RunOptions
+
+  func validate() throws {
+    if maxTokens < 0 { throw ValidationError("--max-tokens is \(maxTokens); 0 or more expected") }
+    if count < 0 { throw ValidationError("--count is \(count); 0 or more expected") }
+  }
+
+  func run() throws {
+    let sampler = try Sampler(temperature: temperature, topK: topK, topP: topP)
+    let run = RunFolder(path: folder)
+    let tokenizer = try run.loadTokenizer()
+    let model = try run.loadCheckpoint().model
+    let start: [TokenID]
+    do {
+      start = try prompt.map { try tokenizer.encode($0) } ?? []
+    } catch {
+      throw Failure(.badData, "--prompt: \(error)")
+    }
+    let output = try output.open()
+    var random = RandomGenerator(seed: seed ?? UInt64.random(in: .min ... .max))
+    for sample in 0..<count {
+      if sample > 0 { try output.write("---\n") }
+      try write(start, tokenizer, model, sampler, &random, output)
+    }
+    try output.finish()
+  }
+
+  private func write(
+    _ start: [TokenID], _ tokenizer: Tokenizer, _ model: any LanguageModel, _ sampler: Sampler,
+    _ random: inout RandomGenerator, _ output: OutputFile
+  ) throws {
+    let decoder = tokenizer.makeDecoder()
+    var characters = WholeCharacters()
+    var failure: (any Error)?
+    func show(_ ids: [TokenID]) -> Bool {
+      do {
+        var bytes: [UInt8] = []
+        try decoder.decode(ids.span, skipping: nil, into: &bytes)
+        try output.write(characters.append(bytes))
+        try output.flush()
+        return true
+      } catch {
+        failure = error
+        return false
+      }
+    }
+    let end = tokenizer.specialTokens.endOfText
+    if show(start) {
+      _ = try model.generate(
+        after: start.isEmpty ? [beginning(tokenizer)] : start, count: maxTokens, sampler: sampler,
+        &random
+      ) { id in
+        id == end ? false : show([id])
+      }
+    }
+    if let failure { throw failure }
+    try output.write(characters.finish())
+    try output.write("\n")
+    try output.flush()
+  }
+
+  /// What a text without a prompt follows: the end of another one, or of a line.
+  private func beginning(_ tokenizer: Tokenizer) -> TokenID {
+    tokenizer.specialTokens.endOfText ?? tokenizer.vocabulary.id(of: [0x0A])
+      ?? tokenizer.vocabulary.tokenIDs.first ?? 0
+  }
+}

@@ -1,0 +1,34 @@
+import ArgumentParser
+import Tokenizers
+
+/// Which tokenizer.
+struct VocabularyOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      """
+      The tokenizer: a folder with vocab.json and merges.txt, a *.tiktoken file, or a name, which is \
+      looked for in ./vocabs, in the folders of $TOKENIZE_VOCABS, and among those installed.
+      """, valueName: "name|path"),
+    completion: .custom(completeVocabulary))
+  var vocab: String
+
+  @Option(
+    help: ArgumentHelp(
+      """
+      How text is split, in the place of what the tokenizer's files say: \(PatternArgument.names), or \
+      a regular expression of PCRE2.
+      """, valueName: "name|regex"))
+  var pattern: PatternArgument?
+
+  /// Reads the tokenizer.
+  func load() throws -> Tokenizer { try Self.load(vocab, pattern) }
+
+  static func load(_ vocab: String, _ pattern: PatternArgument? = nil) throws -> Tokenizer {
+    try VocabularyLocator.load(vocab, pattern: try pattern?.checked())
+  }
+}
+
+/// Names of vocabularies for the shells.
+@Sendable func completeVocabulary(_: [String], _: Int, _ prefix: String) -> [String] {
+  VocabularyLocator.available.filter { $0.hasPrefix(prefix) }
+}
