@@ -24,7 +24,7 @@ struct Tokenize: ParsableCommand {
       Unicode \(UnicodeVersion.pinned) for splitting text, pinned
       PCRE2 \(LibraryVersions.pcre2)
       ICU with Unicode \(LibraryVersions.icuUnicode) for grapheme clusters
-      Engine: PCRE2 with pinned character classes
+      Engine: scanners for gpt2, cl100k and o200k; PCRE2 for other patterns
       """,
     subcommands: [
       TrainCommand.self, EncodeCommand.self, DecodeCommand.self, CountCommand.self,

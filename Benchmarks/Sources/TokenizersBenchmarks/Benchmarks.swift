@@ -25,6 +25,9 @@ struct Benchmarks: ParsableCommand {
   @Option(help: "The kinds of case to run: load, split, encode, decode, train.")
   var cases = "load,split,encode,decode,train"
 
+  @Option(help: "The engine that splits: automatic, reference or portable.")
+  var engine = "automatic"
+
   @Flag(help: "One JSON object a line instead of a table.")
   var json = false
 
@@ -32,23 +35,26 @@ struct Benchmarks: ParsableCommand {
   var texts: [String]
 
   func run() throws {
+    guard let engine = PreTokenizerEngine(rawValue: engine) else {
+      throw ValidationError("there is no engine '\(engine)'")
+    }
     let wanted = Set(cases.split(separator: ",").map(String.init))
     let known = try Definitions(JSONValue(parsing: try FileBytes.read(definitions)))
     for path in vocab {
       if wanted.contains("load") {
         try report("load", path, "-", 1, bytes: 0, check: "loaded") {
-          _ = try Tokenizer(contentsOf: path)
+          _ = try Tokenizer(contentsOf: path, engine: engine)
         }
       }
-      let tokenizer = try Tokenizer(contentsOf: path)
+      let tokenizer = try Tokenizer(contentsOf: path, engine: engine)
       for text in texts {
-        try run(tokenizer, path, Corpus(path: text), wanted, known)
+        try run(tokenizer, engine, Corpus(path: text), wanted, known)
       }
     }
   }
 
   private func run(
-    _ tokenizer: Tokenizer, _ vocab: String, _ corpus: Corpus, _ wanted: Set<String>,
+    _ tokenizer: Tokenizer, _ engine: PreTokenizerEngine, _ corpus: Corpus, _ wanted: Set<String>,
     _ known: Definitions
   ) throws {
     let pattern = tokenizer.splitPattern ?? .gpt2
@@ -57,7 +63,7 @@ struct Benchmarks: ParsableCommand {
     let check = try known.check(ids, of: corpus, tokenizer, vocab: pattern.name)
     for threads in [1, 2] {
       if wanted.contains("split") {
-        let preTokenizer = try PatternPreTokenizer(pattern)
+        let preTokenizer = try engine.makePreTokenizer(for: pattern)
         let parts = Self.divide(bytes, threads, preTokenizer.safeCuts)
         try report("split", pattern.name, corpus.name, threads, bytes: bytes.count, check: check) {
           DispatchQueue.concurrentPerform(iterations: parts.count) { index in
@@ -104,7 +110,7 @@ struct Benchmarks: ParsableCommand {
     return parts + [start..<bytes.count]
   }
 
-  private static func split(_ text: Span<UInt8>, _ preTokenizer: PatternPreTokenizer) {
+  private static func split(_ text: Span<UInt8>, _ preTokenizer: any PreTokenizer) {
     var ends: [Int] = []
     var start = 0
     while start < text.count {
@@ -119,7 +125,8 @@ struct Benchmarks: ParsableCommand {
   }
 
   private static func train(_ bytes: [UInt8], _ size: Int) throws -> [String] {
-    let counter = PreTokenCounter(preTokenizer: try PatternPreTokenizer(.gpt2), threads: 2)
+    let counter = PreTokenCounter(
+      preTokenizer: try PreTokenizerEngine.automatic.makePreTokenizer(for: .gpt2), threads: 2)
     try counter.append(bytes.span)
     try counter.endText()
     let result = try BPETrainer(goal: .vocabularySize(size)).train(counter.takeCounts())

@@ -84,12 +84,15 @@ extension Tokenizer {
   ///     `TokenizerFolder` has written; or a `*.tiktoken` file.
   ///   - pattern: How text is split, in the place of what the files say. A `*.tiktoken` file that is not
   ///     one of OpenAI's needs it.
+  ///   - engine: Which code splits text; the ids do not depend on it.
   /// - Throws: `FileError`, `FormatError`, or `PreTokenizationError` for a bad pattern.
-  public init(contentsOf path: String, pattern: SplitPattern? = nil) throws {
+  public init(
+    contentsOf path: String, pattern: SplitPattern? = nil, engine: PreTokenizerEngine = .automatic
+  ) throws {
     if FileBytes.isFolder(path) {
-      self = try Self.readFolder(path, pattern)
+      self = try Self.readFolder(path, pattern, engine)
     } else if path.hasSuffix(".tiktoken") {
-      self = try Self.readRankTable(path, pattern)
+      self = try Self.readRankTable(path, pattern, engine)
     } else {
       // A file that is not there is that first of all, whatever its name.
       _ = try FileBytes.read(path)
@@ -99,7 +102,9 @@ extension Tokenizer {
     }
   }
 
-  private static func readFolder(_ path: String, _ pattern: SplitPattern?) throws -> Tokenizer {
+  private static func readFolder(
+    _ path: String, _ pattern: SplitPattern?, _ engine: PreTokenizerEngine
+  ) throws -> Tokenizer {
     let manifestPath = path + "/" + TokenizerFolder.manifestName
     var manifest: Manifest?
     if FileBytes.exists(manifestPath) {
@@ -129,7 +134,7 @@ extension Tokenizer {
     do {
       let model = try BPEModel(
         vocabulary: contents.vocabulary, merges: contents.merges,
-        preTokenizer: try PatternPreTokenizer(splitPattern))
+        preTokenizer: try engine.makePreTokenizer(for: splitPattern))
       return Tokenizer(
         model: model, specialTokens: special ?? contents.specialTokens, splitPattern: splitPattern)
     } catch let error as VocabularyError {
@@ -137,7 +142,9 @@ extension Tokenizer {
     }
   }
 
-  private static func readRankTable(_ path: String, _ pattern: SplitPattern?) throws -> Tokenizer {
+  private static func readRankTable(
+    _ path: String, _ pattern: SplitPattern?, _ engine: PreTokenizerEngine
+  ) throws -> Tokenizer {
     let name = path.split(separator: "/").last.map { String($0.dropLast(".tiktoken".count)) } ?? ""
     let known = KnownEncoding.named(name)
     let file = try FileBytes.read(path)
@@ -152,7 +159,7 @@ extension Tokenizer {
       let contents = try TiktokenFile.read(file, specialTokens: special)
       let model = try BPEModel(
         vocabulary: contents.vocabulary, merges: contents.merges,
-        preTokenizer: try PatternPreTokenizer(splitPattern),
+        preTokenizer: try engine.makePreTokenizer(for: splitPattern),
         specialTokens: SpecialTokens(special),
         looksUpWholePreTokens: !contents.unreachable.isEmpty)
       return Tokenizer(

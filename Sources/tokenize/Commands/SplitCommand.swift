@@ -47,7 +47,8 @@ struct SplitCommand: ParsableCommand {
     let policy =
       format == .json && text.invalidUTF8 == .bytes ? InvalidUTF8Policy.refuse : text.invalidUTF8
     let splitter = StreamSplitter(
-      try PatternPreTokenizer(try pattern.checked()), invalidUTF8: policy, threads: threads.count)
+      try PreTokenizerEngine.automatic.makePreTokenizer(for: try pattern.checked()),
+      invalidUTF8: policy, threads: threads.count)
     let output = try output.open()
     let meter = reporting.diagnostics.meter("splitting", unit: "B")
     var done = 0

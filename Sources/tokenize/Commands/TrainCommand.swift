@@ -165,7 +165,7 @@ struct TrainCommand: ParsableCommand {
 
   private func trainBPE(_ corpus: CorpusReader) throws -> TrainedTokenizer {
     let splitPattern = try pattern?.checked() ?? .gpt2
-    let preTokenizer = try PatternPreTokenizer(splitPattern)
+    let preTokenizer = try PreTokenizerEngine.automatic.makePreTokenizer(for: splitPattern)
     // Lines are short texts, for which starting threads costs more than it saves.
     let counter = PreTokenCounter(
       preTokenizer: preTokenizer, invalidUTF8: text.invalidUTF8, threads: lines ? 1 : threads.count)

@@ -5,25 +5,61 @@ import Testing
 
 /// Equalities that hold for the pre-tokens of any text.
 @Suite(.tags(.property)) struct SplittingProperties {
-  static let splitters: [(PatternPreTokenizer, definition: PatternPreTokenizer)] =
-    (try? coveringPatterns.map { pattern in
-      (try PatternPreTokenizer(pattern), try PatternPreTokenizer(pattern, strategy: .definition))
-    }) ?? []
+  /// Every engine of a pattern, and the definition that they are measured by.
+  struct Engines {
+    let name: String
+    let engines: [(name: String, splitter: any PreTokenizer)]
+    let definition: PatternPreTokenizer
 
-  @Test(arguments: UInt64(1)...150)
-  func programsAgreeWithTheDefinition(seed: UInt64) throws {
-    #expect(Self.splitters.count == 3)
-    var generator = TextGenerator(seed: seed)
-    let text = generator.text(fragments: 200)
-    for (splitter, definition) in Self.splitters {
+    init(_ pattern: SplitPattern) throws {
+      name = pattern.name
+      definition = try PatternPreTokenizer(pattern, strategy: .definition)
+      engines = [
+        ("PCRE2", try PatternPreTokenizer(pattern)),
+        ("scanner", try #require(PatternScanner(pattern))),
+      ]
+    }
+
+    /// Compares each engine with the definition.
+    func check(_ text: [UInt8], limits: [Int], _ comment: String) throws {
       let expected = try ends(of: text, by: definition)
       #expect(expected.last == text.count)
       #expect(zip([0] + expected, expected).allSatisfy { $0 < $1 })
-      for limit in [1, 2, 3, 5, 64, 1024, Int.max] {
-        let found = try ends(of: text, by: splitter, limit: limit)
-        let difference = difference(text, found, expected)
-        #expect(difference == "", "seed \(seed), \(splitter.pattern.name), limit \(limit)")
+      for (engine, splitter) in engines {
+        for limit in limits {
+          let found = try ends(of: text, by: splitter, limit: limit)
+          let difference = difference(text, found, expected)
+          #expect(difference == "", "\(name) by \(engine), limit \(limit), \(comment)")
+        }
       }
+    }
+  }
+
+  static let splitters = (try? coveringPatterns.map(Engines.init)) ?? []
+
+  @Test(arguments: UInt64(1)...150)
+  func enginesAgreeWithTheDefinition(seed: UInt64) throws {
+    #expect(Self.splitters.count == 3)
+    var generator = TextGenerator(seed: seed)
+    let text = generator.text(fragments: 200)
+    for splitter in Self.splitters {
+      try splitter.check(text, limits: [1, 2, 3, 5, 64, 1024, Int.max], "seed \(seed)")
+    }
+  }
+
+  /// Short texts of few characters meet in all orders: what generated prose would hardly do.
+  @Test(arguments: UInt64(1)...60)
+  func enginesAgreeOnShortTexts(seed: UInt64) throws {
+    var random = SeededRandom(seed: seed)
+    let alphabet = [
+      "a", "S", "ſ", "日", "ǅ", "ʰ", "1", "٣", "½", "'", "!", "/", "“", "\u{301}", "\u{903}", " ",
+      "\t",
+      "\n", "\r", "\u{A0}", "\u{85}", "\u{3000}", "\u{180E}", "😀", "re", "VE", "ll", "\u{0}",
+    ]
+    for _ in 0..<400 {
+      let count = 1 + random.below(9)
+      let text = Array((0..<count).map { _ in random.pick(alphabet) }.joined().utf8)
+      for splitter in Self.splitters { try splitter.check(text, limits: [1024], "seed \(seed)") }
     }
   }
 
@@ -52,16 +88,12 @@ import Testing
     var generator = TextGenerator(seed: 99)
     var text = generator.plainText(fragments: 20_000)
     text += generator.text(fragments: 10_000)
-    let (splitter, definition) = Self.splitters[index]
-    let difference = difference(
-      text, try ends(of: text, by: splitter, limit: limit), try ends(of: text, by: definition))
-    #expect(difference == "", "\(splitter.pattern.name), limit \(limit)")
+    try Self.splitters[index].check(text, limits: [limit], "long")
   }
 
   /// Every scalar beside a contraction, line ends and digits: where its class shows.
   @Test(.tags(.slow), arguments: coveringPatterns.indices)
   func everyScalarInContextAgreesWithTheDefinition(index: Int) throws {
-    let (splitter, definition) = Self.splitters[index]
     var text: [UInt8] = []
     for run in ScalarSet.runs {
       // Inside of a run all scalars are alike to the table: its ends and some within show enough.
@@ -72,9 +104,7 @@ import Testing
         text += scalarText + Array("2345678 A".utf8) + scalarText + Array("b\n".utf8)
       }
     }
-    let difference = difference(
-      text, try ends(of: text, by: splitter), try ends(of: text, by: definition))
-    #expect(difference == "", "\(splitter.pattern.name)")
+    try Self.splitters[index].check(text, limits: [1024], "every class")
   }
 
   static let expressions = [
