@@ -127,7 +127,9 @@ struct LMTrainCommand: ParsableCommand {
           inputs, tokenizer, endOfText: try endOfTextID(tokenizer), threads: threads.count, meter)
       }
     }
-    let trainer = try Trainer(options: options, corpus: corpus.stream)
+    let (training, validation) = try model.split(
+      corpus.stream, fraction: options.validationFraction)
+    let trainer = try Trainer(options: options, training: training, validation: validation)
     trainer.metadata["vocabulary"] = vocab
     try folder.make(
       corpus.tokenizer, source: source, description: description(options, corpus, vocab),
@@ -146,8 +148,8 @@ struct LMTrainCommand: ParsableCommand {
         try .encoding(
           inputs, tokenizer, endOfText: try endOfTextID(tokenizer), threads: threads.count, meter)
       }
-    let (training, validation) = try corpus.stream.split(
-      validationFraction: checkpoint.options.validationFraction)
+    let (training, validation) = try model.split(
+      corpus.stream, fraction: checkpoint.options.validationFraction)
     let trainer = try Trainer(resuming: checkpoint, training: training, validation: validation) {
       if let steps = model.steps { $0.steps = steps }
       if let threads = threads.threads { $0.threads = threads }

@@ -61,6 +61,11 @@ struct ModelOptions: ParsableArguments {
     help: ArgumentHelp("The part of the tokens, at the end, kept for validation.", valueName: "x"))
   var valFraction: Double?
 
+  @Option(
+    help: ArgumentHelp(
+      "Validate on no more than this many of those tokens: the first of them.", valueName: "n"))
+  var evalTokens = 131_072
+
   @Option(help: ArgumentHelp("Updates between evaluations and checkpoints.", valueName: "n"))
   var evalInterval: Int?
 
@@ -88,6 +93,18 @@ struct ModelOptions: ParsableArguments {
     }
     try options.check()
     return options
+  }
+
+  /// The tokens to train on and those to validate on: of a large vocabulary many would take longer than
+  /// the training.
+  func split(
+    _ stream: TokenStream, fraction: Double
+  ) throws -> (training: TokenStream, validation: TokenStream) {
+    if evalTokens < 2 {
+      throw Failure(.usage, "--eval-tokens is \(evalTokens); 2 or more expected")
+    }
+    let (training, validation) = try stream.split(validationFraction: fraction)
+    return (training, validation[0..<min(validation.count, evalTokens)])
   }
 
   private func apply(to options: inout TrainingOptions, threads: Int) {
