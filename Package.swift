@@ -36,11 +36,15 @@ let package = Package(
       name: "COpenBLAS",
       providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
 
+    // ICU behind functions of our own: none of its types reaches Swift, where Foundation's ICU has others of
+    // the same names.
+    .target(name: "ICUShim", dependencies: ["CICU"]),
+
     // What Swift cannot say: generated tables and, later, vector instructions.
     .target(name: "CKernels"),
 
     .target(
-      name: "Tokenizers", dependencies: ["CPCRE2", "CICU", "CKernels"], swiftSettings: settings),
+      name: "Tokenizers", dependencies: ["CPCRE2", "ICUShim", "CKernels"], swiftSettings: settings),
     .target(
       name: "MiniLM", dependencies: ["Tokenizers", "COpenBLAS", "CKernels"],
       swiftSettings: settings),

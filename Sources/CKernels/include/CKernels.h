@@ -6,7 +6,9 @@
 #include <stdint.h>
 
 #include "scalar_classes.h"
+#include "split_kernels.h"
 #include "utf8_kernels.h"
 #include "MiniLMKernels.h"
+#include "prefetch.h"
 
 #endif

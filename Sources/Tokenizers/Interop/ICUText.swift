@@ -1,4 +1,4 @@
-internal import CICU
+internal import ICUShim
 
 /// Text segmentation by ICU: the only calls of it.
 ///
@@ -7,7 +7,7 @@ enum ICUText {
   /// The version of Unicode of the ICU that this was compiled against.
   static var unicodeVersion: String {
     // ICU's own constant text, which ends with a NUL and lives as long as the program.
-    unsafe String(cString: cicu_unicode_version())
+    unsafe String(cString: icu_unicode_version())
   }
 
   /// Appends to `ends` the end offsets of the grapheme clusters of `text`.
@@ -52,46 +52,43 @@ public enum TextSegmentationError: Error, Hashable, Sendable {
 
 /// Owns ICU's search for the boundaries of grapheme clusters.
 @safe private struct GraphemeIterator: ~Copyable {
-  private let iterator: OpaquePointer
+  private let graphemes: OpaquePointer
 
   init() throws(TextSegmentationError) {
-    var status = U_ZERO_ERROR
-    let opened = unsafe cicu_open_graphemes(&status)
+    var status: Int32 = 0
+    let opened = unsafe icu_graphemes_open(&status)
     try Self.check(status)
     guard let opened = unsafe opened else { throw .failed(name: "U_MEMORY_ALLOCATION_ERROR") }
-    unsafe iterator = opened
+    unsafe graphemes = opened
   }
 
-  deinit { unsafe cicu_close_iterator(iterator) }
+  deinit { unsafe icu_graphemes_close(graphemes) }
 
   /// Appends the ends of the clusters of `text`, which holds 1 to 2^30 bytes, each with `offset`
   /// added.
   func appendEnds(
     of text: Span<UInt8>, offset: Int, to ends: inout [Int]
   ) throws(TextSegmentationError) {
-    var status = U_ZERO_ERROR
-    // ICU reads the bytes in place, only inside of this closure: text and search are done with when
-    // it ends.
+    var status: Int32 = 0
+    // ICU reads the bytes in place, only inside of this closure: nothing is asked for afterwards before
+    // another text is set.
     unsafe text.withUnsafeBytes { bytes in
-      let opened = unsafe cicu_open_utf8(
-        bytes.baseAddress?.assumingMemoryBound(to: CChar.self), Int64(bytes.count), &status)
-      guard let opened = unsafe opened, cicu_failed(status) == 0 else { return }
-      unsafe cicu_set_text(iterator, opened, &status)
-      if cicu_failed(status) == 0 {
-        while true {
-          let end = unsafe cicu_next(iterator)
-          if end < 0 { break }
-          ends.append(offset + Int(end))
-        }
+      unsafe icu_graphemes_set_text(
+        graphemes, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), Int64(bytes.count),
+        &status)
+      guard icu_failed(status) == 0 else { return }
+      while true {
+        let end = unsafe icu_graphemes_next(graphemes)
+        if end < 0 { break }
+        ends.append(offset + Int(end))
       }
-      unsafe cicu_close_text(opened)
     }
     try Self.check(status)
   }
 
-  private static func check(_ status: UErrorCode) throws(TextSegmentationError) {
-    guard cicu_failed(status) != 0 else { return }
+  private static func check(_ status: Int32) throws(TextSegmentationError) {
+    guard icu_failed(status) != 0 else { return }
     // ICU's own constant text, which ends with a NUL and lives as long as the program.
-    throw .failed(name: unsafe String(cString: cicu_error_name(status)))
+    throw .failed(name: unsafe String(cString: icu_error_name(status)))
   }
 }

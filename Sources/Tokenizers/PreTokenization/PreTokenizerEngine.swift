@@ -15,6 +15,7 @@ public enum PreTokenizerEngine: String, Hashable, Sendable, CaseIterable {
   public func makePreTokenizer(
     for pattern: SplitPattern
   ) throws(PreTokenizationError) -> any PreTokenizer {
+    if self == .automatic, let scanner = MaskScanner(pattern) { return scanner }
     if self != .reference, let scanner = PatternScanner(pattern) { return scanner }
     return try PatternPreTokenizer(pattern)
   }

@@ -14,10 +14,14 @@ import Testing
     init(_ pattern: SplitPattern) throws {
       name = pattern.name
       definition = try PatternPreTokenizer(pattern, strategy: .definition)
-      engines = [
-        ("PCRE2", try PatternPreTokenizer(pattern)),
-        ("scanner", try #require(PatternScanner(pattern))),
-      ]
+      engines =
+        [
+          ("PCRE2", try PatternPreTokenizer(pattern)),
+          ("scanner", try #require(PatternScanner(pattern))),
+        ]
+        + MaskScanner.Level.allCases.compactMap { level in
+          MaskScanner(pattern, level: level).map { ("masks at \(level)", $0) }
+        }
     }
 
     /// Compares each engine with the definition.

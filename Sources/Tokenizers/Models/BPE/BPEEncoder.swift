@@ -62,7 +62,8 @@ struct PreTokenEncoder: ~Copyable {
   private var merger: BPEMerger
   private var cache = PreTokenCacheStorage()
   private var longCache = LongPreTokenCache()
-  /// Ids of short pre-tokens on their way to the output.
+  private var keys: [PreTokenCacheStorage.Key]
+  /// Ids on their way to the output: room for four for each pre-token of a batch.
   private var batchIDs: [TokenID]
   /// For models that look whole pre-tokens up before they merge.
   private let wholePreTokens: (vocabulary: Vocabulary, special: Set<TokenID>)?
@@ -70,8 +71,8 @@ struct PreTokenEncoder: ~Copyable {
   /// - Parameter batch: The most pre-tokens that `encode` is given at a time.
   init(_ model: BPEModel, batch: Int) {
     merger = BPEMerger(model)
-    batchIDs = [TokenID](
-      repeating: 0, count: PreTokenCacheStorage.outputRoom(forPreTokens: batch))
+    keys = Array(repeating: PreTokenCacheStorage.Key(low: 0, high: 0), count: batch)
+    batchIDs = [TokenID](repeating: 0, count: 4 * batch)
     wholePreTokens = model.looksUpWholePreTokens ? (model.vocabulary, model.specialIDs) : nil
   }
 
@@ -79,25 +80,33 @@ struct PreTokenEncoder: ~Copyable {
   mutating func encode(
     _ text: Span<UInt8>, from start: Int, _ ends: Span<Int>, into ids: inout [TokenID]
   ) {
+    cache.prepare(text, from: start, ends, keys: &keys)
     var index = 0
-    var start = start
     while index < ends.count {
       // Runs over pre-tokens that the short cache holds; stops at one that it does not.
-      let (hits, count) = cache.encode(
-        text, from: start, ends.extracting(index..<ends.count), into: &batchIDs)
+      var count = 0
+      let hitEnd = unsafe keys.withUnsafeBufferPointer { keys in
+        unsafe batchIDs.withUnsafeMutableBufferPointer { output in
+          // Both were made for a whole batch, and a batch is never empty.
+          unsafe cache.find(
+            keys.baseAddress.unsafelyUnwrapped, index..<ends.count,
+            into: output.baseAddress.unsafelyUnwrapped, count: &count)
+        }
+      }
       ids.append(first: count, of: batchIDs)
-      index += hits
-      if hits > 0 { start = ends[index - 1] }
+      index = hitEnd
       if index < ends.count {
-        encodeMiss(text.extracting(start..<ends[index]), into: &ids)
-        start = ends[index]
+        let from = index == 0 ? start : ends[index - 1]
+        encodeMiss(text.extracting(from..<ends[index]), keys[index], into: &ids)
         index += 1
       }
     }
   }
 
   /// Encodes one pre-token that the short cache does not hold, and remembers it.
-  private mutating func encodeMiss(_ preToken: Span<UInt8>, into ids: inout [TokenID]) {
+  private mutating func encodeMiss(
+    _ preToken: Span<UInt8>, _ key: PreTokenCacheStorage.Key, into ids: inout [TokenID]
+  ) {
     if preToken.count > LongPreTokenCache.longestKey {
       encodeNew(preToken, into: &ids)
       return
@@ -110,11 +119,6 @@ struct PreTokenEncoder: ~Copyable {
     if preToken.count <= PreTokenCacheStorage.longestKey, count <= 4 {
       var four = SIMD4<UInt32>.zero
       for index in 0..<count { four[index] = ids[first + index].rawValue }
-      let key = unsafe preToken.withUnsafeBufferPointer { buffer in
-        // Not empty: a pre-token has at least one byte.
-        unsafe PreTokenCacheStorage.key(
-          buffer.baseAddress.unsafelyUnwrapped, length: buffer.count, available: buffer.count)
-      }
       cache.insert(key, four, count: count)
     } else {
       longCache.insert(preToken, hash: hash, ids: ids, from: first)

@@ -1,3 +1,5 @@
+internal import CKernels
+
 /// Remembers the ids of short pre-tokens: at most 15 bytes and at most 4 ids, which is nearly all of them.
 ///
 /// One slot of 32 bytes holds key and ids, so that a hit costs one cache line. The key is the pre-token's
@@ -52,11 +54,12 @@
     return unsafe slots
   }
 
-  /// The key of `length` bytes at `start`, of which 1...15 may be cached.
+  /// The key of `length` bytes at `start`; zero if they are more than a key can hold.
   ///
   /// - Parameter available: How many bytes may be read from `start` on, at least `length`.
   @inline(__always)
   static func key(_ start: UnsafePointer<UInt8>, length: Int, available: Int) -> Key {
+    if length > longestKey { return Key(low: 0, high: 0) }
     var low: UInt64
     var high: UInt64
     let raw = unsafe UnsafeRawPointer(start)
@@ -86,62 +89,82 @@
       low: UInt64(littleEndian: low), high: UInt64(littleEndian: high) | UInt64(length) << 56)
   }
 
-  /// How many ids `output` of `encode` must have room for: four for each pre-token.
-  static func outputRoom(forPreTokens count: Int) -> Int { 4 * count }
-
-  /// Writes ids to `output` for as many pre-tokens in a row as the table holds.
+  /// Prepares keys for pre-tokens that `find` is asked for soon, and has their slots brought near.
+  ///
+  /// Looking a slot up is a wait for memory, unless it was asked for some hundred instructions before:
+  /// so keys are made for a whole batch first, then all are looked up.
   ///
   /// - Parameters:
   ///   - text: What the pre-tokens are ranges of.
   ///   - start: Where the first of them begins.
   ///   - ends: Where they end.
-  ///   - output: Has `outputRoom` for the pre-tokens.
-  /// - Returns: How many pre-tokens there were, and how many ids.
-  func encode(
-    _ text: Span<UInt8>, from start: Int, _ ends: Span<Int>, into output: inout [TokenID]
-  ) -> (hits: Int, count: Int) {
-    precondition(output.count >= Self.outputRoom(forPreTokens: ends.count))
-    return unsafe text.withUnsafeBufferPointer { text in
-      unsafe output.withUnsafeMutableBufferPointer { output in
-        guard let text = text.baseAddress, let output = output.baseAddress else { return (0, 0) }
-        var count = 0
+  ///   - keys: Has as many elements as `ends`, or more. A pre-token that is too long for a key gets the
+  ///     zero key, which no slot holds.
+  func prepare(
+    _ text: Span<UInt8>, from start: Int, _ ends: Span<Int>, keys: inout [Key]
+  ) {
+    precondition(keys.count >= ends.count)
+    unsafe text.withUnsafeBufferPointer { text in
+      unsafe keys.withUnsafeMutableBufferPointer { keys in
+        guard let base = text.baseAddress else { return }
+        let slots = unsafe slots
+        let shift = UInt64(64 &- bits)
         var start = start
-        let available = ends.isEmpty ? 0 : ends[ends.count &- 1]
         for index in ends.indices {
           let end = ends[index]
-          let length = end &- start
-          if length > Self.longestKey { return (index, count) }
-          // start..<end lie in the text; the last end bounds what may be read past this pre-token.
-          let key = unsafe Self.key(text + start, length: length, available: available &- start)
-          // Room for four ids a pre-token was checked above.
-          let found = unsafe find(key, into: output + count)
-          if found == 0 { return (index, count) }
-          count &+= found
+          // start..<end lie in the text, as the caller's contract says.
+          let key = unsafe Self.key(
+            base + start, length: end &- start, available: text.count &- start)
+          unsafe keys[index] = key
+          unsafe prefetch_line(slots + Int(truncatingIfNeeded: key.hash >> shift))
           start = end
         }
-        return (ends.count, count)
       }
     }
   }
 
-  /// Writes the ids of a pre-token to `output`, which has room for four, and returns their number;
-  /// 0 if the table does not hold it.
+  /// Writes the ids of pre-tokens to `output` for as many keys in a row as the table holds.
+  ///
+  /// - Parameters:
+  ///   - keys: Keys that `prepare` made.
+  ///   - range: Which of them.
+  ///   - output: Has room for four ids for each of them from `count` on.
+  ///   - count: How many ids `output` holds; raised by those written.
+  /// - Returns: The index of the first key that the table does not hold, or the end of `range`.
   @inline(__always)
-  func find(_ key: Key, into output: UnsafeMutablePointer<TokenID>) -> Int {
+  func find(
+    _ keys: UnsafePointer<Key>, _ range: Range<Int>, into output: UnsafeMutablePointer<TokenID>,
+    count: inout Int
+  ) -> Int {
+    let slots = unsafe slots
     let mask = (1 &<< bits) &- 1
-    var position = Int(truncatingIfNeeded: key.hash >> UInt64(64 &- bits))
-    while true {
-      // In bounds: masked. A walk ends because part of the slots are always free.
-      let slot = unsafe slots[position]
-      let difference = slot.high ^ key.high
-      if slot.low == key.low && difference &<< 4 == 0 && difference != 0 {
-        // Four are written whatever their number: there is room, and no branch.
-        unsafe UnsafeMutableRawPointer(output).storeBytes(of: slot.ids, as: SIMD4<UInt32>.self)
-        return Int(truncatingIfNeeded: difference >> 60)
+    let shift = UInt64(64 &- bits)
+    var written = count
+    var index = range.lowerBound
+    while index < range.upperBound {
+      let key = unsafe keys[index]
+      var position = Int(truncatingIfNeeded: key.hash >> shift)
+      while true {
+        // In bounds: masked. A walk ends because part of the slots are always free.
+        let slot = unsafe slots + position
+        let difference = unsafe slot.pointee.high ^ key.high
+        if unsafe slot.pointee.low == key.low, difference &<< 4 == 0, difference != 0 {
+          // Four are written whatever their number: there is room, and no branch.
+          unsafe UnsafeMutableRawPointer(output + written).storeBytes(
+            of: slot.pointee.ids, as: SIMD4<UInt32>.self)
+          written &+= Int(truncatingIfNeeded: difference >> 60)
+          break
+        }
+        if unsafe slot.pointee.high == 0 {
+          count = written
+          return index
+        }
+        position = (position &+ 1) & mask
       }
-      if slot.high == 0 { return 0 }
-      position = (position &+ 1) & mask
+      index &+= 1
     }
+    count = written
+    return index
   }
 
   /// Adds a pre-token that `find` did not find, with its 1...4 ids.

@@ -1,0 +1,26 @@
+// Ends of pre-tokens, found for 64 bytes at a time.
+#ifndef SPLIT_KERNELS_H
+#define SPLIT_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// The instructions that a kernel uses; those of higher levels only where the processor has them.
+enum { SPLIT_BASELINE = 0, SPLIT_AVX2 = 1, SPLIT_AVX512 = 2 };
+
+// The highest level of this processor.
+int split_best_level(void);
+
+// Room that a kernel needs behind the ends that were asked for: it writes eight at a time.
+enum { SPLIT_SLACK = 72 };
+
+// Writes the ends of the pre-tokens of GPT-2's pattern that begin at `start` and after it, as offsets
+// in `text`; returns how many.
+//
+// `text` is `count` bytes of valid UTF-8, the end of which is the end of the text; a pre-token begins at
+// `start`. At most `limit` ends are counted, fewer only at the end of the text; `ends` has room for
+// `limit + SPLIT_SLACK`. `level` is at most `split_best_level()`.
+size_t split_gpt2(const uint8_t *text, size_t start, size_t count, intptr_t *ends, size_t limit,
+                  int level);
+
+#endif

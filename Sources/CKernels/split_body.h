@@ -1,0 +1,155 @@
+// One kernel for splitting, included once for each set of instructions: KERNEL names the functions, and
+// one of CLASSIFY_… says how 64 bytes are told apart.
+
+// The classes of ASCII in 64 bytes, and which bytes are not ASCII.
+static inline void KERNEL(classify)(const uint8_t *bytes, split_masks *masks) {
+#if defined(CLASSIFY_AVX512)
+  const __m512i block = _mm512_loadu_si512(bytes);
+  // Letters, either case, lie within 26 of 'a' once the bit that tells the case is set.
+  const __m512i folded = _mm512_or_si512(block, _mm512_set1_epi8(0x20));
+  masks->letter = _mm512_cmplt_epu8_mask(_mm512_sub_epi8(folded, _mm512_set1_epi8('a')),
+                                         _mm512_set1_epi8(26));
+  masks->number = _mm512_cmplt_epu8_mask(_mm512_sub_epi8(block, _mm512_set1_epi8('0')),
+                                         _mm512_set1_epi8(10));
+  masks->blank = _mm512_cmpeq_epi8_mask(block, _mm512_set1_epi8(' '));
+  masks->space = masks->blank | _mm512_cmplt_epu8_mask(_mm512_sub_epi8(block, _mm512_set1_epi8(9)),
+                                                       _mm512_set1_epi8(5));
+  masks->apostrophe = _mm512_cmpeq_epi8_mask(block, _mm512_set1_epi8('\''));
+  masks->long_byte = _mm512_movepi8_mask(block);
+  masks->continuation = _mm512_cmplt_epi8_mask(block, _mm512_set1_epi8(-64));
+#elif defined(CLASSIFY_AVX2)
+  uint64_t letter = 0, number = 0, blank = 0, control = 0, apostrophe = 0, longs = 0, rest = 0;
+  for (int half = 0; half < 2; half++) {
+    const __m256i block = _mm256_loadu_si256((const __m256i *)(bytes + 32 * half));
+    const __m256i folded = _mm256_or_si256(block, _mm256_set1_epi8(0x20));
+    // There is no unsigned comparison: a byte is at most n if the smaller of the two is the byte.
+    const __m256i from_a = _mm256_sub_epi8(folded, _mm256_set1_epi8('a'));
+    const __m256i from_0 = _mm256_sub_epi8(block, _mm256_set1_epi8('0'));
+    const __m256i from_tab = _mm256_sub_epi8(block, _mm256_set1_epi8(9));
+#define BITS(vector) ((uint64_t)(uint32_t)_mm256_movemask_epi8(vector) << (32 * half))
+    letter |= BITS(_mm256_cmpeq_epi8(_mm256_min_epu8(from_a, _mm256_set1_epi8(25)), from_a));
+    number |= BITS(_mm256_cmpeq_epi8(_mm256_min_epu8(from_0, _mm256_set1_epi8(9)), from_0));
+    control |= BITS(_mm256_cmpeq_epi8(_mm256_min_epu8(from_tab, _mm256_set1_epi8(4)), from_tab));
+    blank |= BITS(_mm256_cmpeq_epi8(block, _mm256_set1_epi8(' ')));
+    apostrophe |= BITS(_mm256_cmpeq_epi8(block, _mm256_set1_epi8('\'')));
+    longs |= BITS(block);
+    rest |= BITS(_mm256_cmpgt_epi8(_mm256_set1_epi8(-64), block));
+#undef BITS
+  }
+  *masks = (split_masks){letter, number, blank | control, blank, apostrophe, rest, longs};
+#else
+  *masks = (split_masks){0, 0, 0, 0, 0, 0, 0};
+  for (unsigned index = 0; index < 64; index++) {
+    const uint8_t byte = bytes[index];
+    masks->letter |= (uint64_t)((uint8_t)((byte | 0x20) - 'a') < 26) << index;
+    masks->number |= (uint64_t)((uint8_t)(byte - '0') < 10) << index;
+    masks->blank |= (uint64_t)(byte == ' ') << index;
+    masks->space |= (uint64_t)(byte == ' ' || (uint8_t)(byte - 9) < 5) << index;
+    masks->apostrophe |= (uint64_t)(byte == '\'') << index;
+    masks->continuation |= (uint64_t)((byte & 0xC0) == 0x80) << index;
+    masks->long_byte |= (uint64_t)(byte >> 7) << index;
+  }
+#endif
+}
+
+// The masks of the next 64 bytes. What lies beyond the end of the text is spaces.
+static inline void KERNEL(read)(split_reader *reader, split_masks *masks) {
+  const size_t next = reader->next;
+  reader->next = next + 64;
+  if (next + 64 <= reader->count) {
+    KERNEL(classify)(reader->text + next, masks);
+  } else {
+    uint8_t padded[64];
+    memset(padded, ' ', 64);
+    if (next < reader->count) memcpy(padded, reader->text + next, reader->count - next);
+    KERNEL(classify)(padded, masks);
+  }
+  if (masks->long_byte) class_long_characters(reader, reader->text + next, masks);
+}
+
+// Writes base + i for each bit i of `bits`, eight at a time.
+static inline void KERNEL(emit)(uint64_t bits, size_t base, intptr_t *ends, unsigned count) {
+  for (unsigned done = 0; done < count; done += 8) {
+    for (unsigned index = 0; index < 8; index++) {
+      // Past the last bit the value means nothing; it is written over or not counted.
+      ends[done + index] = (intptr_t)(base + (size_t)__builtin_ctzll(bits | 1ull << 63));
+      bits &= bits - 1;
+    }
+  }
+}
+
+static size_t KERNEL(gpt2)(const uint8_t *text, size_t start, size_t count, intptr_t *ends,
+                           size_t limit) {
+  if (start >= count || limit == 0) return 0;
+  split_reader reader = {text, count, start, 0, 0};
+  split_masks here, ahead;
+  KERNEL(read)(&reader, &here);
+  // The classes of the byte before, in the lowest bit: at `start` a pre-token begins, whatever was before.
+  uint64_t before_letter = 0, before_number = 0, before_other = 0, before_space = 0;
+  uint64_t before_blank = 0;
+  // What a contraction at the end of the last 64 bytes says about these.
+  uint64_t cleared = 0, forced = 1;
+  size_t found = 0;
+  for (size_t base = start;; base += 64) {
+    KERNEL(read)(&reader, &ahead);
+    const uint64_t other = ~(here.letter | here.number | here.space);
+    const uint64_t after_space = here.space << 1 | before_space;
+
+    // A run of letters, numbers or others begins where the class changes; a blank before it is its
+    // first character.
+    uint64_t starts = (here.letter & ~(here.letter << 1 | before_letter)) |
+                      (here.number & ~(here.number << 1 | before_number)) |
+                      (other & ~(other << 1 | before_other));
+    starts &= ~(here.blank << 1 | before_blank);
+
+    // A run of white space begins, and its last character begins, if visible ones follow: that is left
+    // over by \s+(?!\S).
+    starts |= here.space & ~after_space;
+    const uint64_t run_ends = here.space & ~(here.space >> 1 | ahead.space << 63);
+    uint64_t last = run_ends & ~here.continuation;
+    if ((run_ends & here.continuation) | (ahead.space & ahead.continuation & 3)) {
+      // A last character of two or three bytes: from its last byte back to its first.
+      const uint64_t ahead_ends = ahead.space & ~(ahead.space >> 1);
+      const uint64_t long_ends = run_ends & here.continuation;
+      const uint64_t ahead_long_ends = ahead_ends & ahead.continuation;
+      const uint64_t second = long_ends >> 1 | ahead_long_ends << 63;
+      const uint64_t third = (second & here.continuation) >> 1 |
+                             (ahead_long_ends >> 1 & ahead.continuation) << 63;
+      last |= (second | third) & ~here.continuation;
+    }
+    starts |= last & after_space;
+
+    starts = (starts & ~cleared) | forced;
+    cleared = 0;
+    forced = 0;
+    for (uint64_t marks = here.apostrophe & starts; marks; marks &= marks - 1) {
+      // A contraction ends where a pre-token begins, and none begins inside of it.
+      const unsigned offset = (unsigned)__builtin_ctzll(marks);
+      if (base + offset >= count) break;
+      const size_t length = contraction_length(text + base + offset, count - base - offset);
+      if (length == 0) continue;
+      const unsigned end = offset + (unsigned)length;
+      if (offset < 63) starts &= ~(2ull << offset); else cleared = 1;
+      if (end < 64) starts |= 1ull << end; else forced |= 1ull << (end - 64);
+    }
+
+    if (base == start) starts &= ~1ull;
+    const int is_last = count - base <= 64;
+    // The end of the text is the end of the last pre-token.
+    if (is_last && count - base < 64) starts &= (1ull << (count - base)) - 1;
+    const unsigned number = (unsigned)__builtin_popcountll(starts);
+    KERNEL(emit)(starts, base, ends + found, number);
+    found += number;
+    if (found >= limit) return limit;
+    if (is_last) {
+      ends[found] = (intptr_t)count;
+      return found + 1;
+    }
+    before_letter = here.letter >> 63;
+    before_number = here.number >> 63;
+    before_other = other >> 63;
+    before_space = here.space >> 63;
+    before_blank = here.blank >> 63;
+    here = ahead;
+  }
+}
