@@ -121,7 +121,12 @@ final class TextEncoder {
     }
     let repaired = RepairedText(repairing: text)
     if options.invalidUTF8 == .replace {
-      try encoder.encode(repaired.bytes.span, into: &ids)
+      do {
+        try encoder.encode(repaired.bytes.span, into: &ids)
+      } catch {
+        // Offsets are the caller's, not those of the repaired text.
+        throw error.mapped { repaired.originalOffset(of: $0) }
+      }
     } else {
       try encoder.encode(text, repaired: repaired, into: &ids)
     }
@@ -130,16 +135,19 @@ final class TextEncoder {
 
 extension TokenizerError {
   /// The same error, its offset counted from `distance` bytes earlier.
-  func moved(by distance: Int) -> TokenizerError {
+  func moved(by distance: Int) -> TokenizerError { mapped { $0 + distance } }
+
+  /// The same error at the offset that `place` gives for its own.
+  func mapped(_ place: (Int) -> Int) -> TokenizerError {
     switch self {
-    case .invalidUTF8(let offset): .invalidUTF8(offset: offset + distance)
+    case .invalidUTF8(let offset): .invalidUTF8(offset: place(offset))
     case .unknownCharacter(let text, let offset):
-      .unknownCharacter(text, offset: offset + distance)
-    case .unknownWord(let text, let offset): .unknownWord(text, offset: offset + distance)
+      .unknownCharacter(text, offset: place(offset))
+    case .unknownWord(let text, let offset): .unknownWord(text, offset: place(offset))
     case .specialTokenInText(let text, let offset):
-      .specialTokenInText(text, offset: offset + distance)
+      .specialTokenInText(text, offset: place(offset))
     case .preTokenization(.matchFailed(let message, let offset)):
-      .preTokenization(.matchFailed(message: message, offset: offset + distance))
+      .preTokenization(.matchFailed(message: message, offset: place(offset)))
     case .preTokenization(.badPattern), .unknownTokenID, .segmentation, .noSuchSpecialToken: self
     }
   }

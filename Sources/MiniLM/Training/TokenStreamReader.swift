@@ -93,7 +93,7 @@ public struct TokenStreamReader: Sendable {
         // Held below 2^60, whatever follows: more digits only keep it out of range.
         partial = Swift.min(partial * 10 + UInt64(byte - UInt8(ascii: "0")), 1 << 56)
         partialLength += 1
-      case UInt8(ascii: " "), UInt8(ascii: "\n"), UInt8(ascii: "\r"), UInt8(ascii: "\t"):
+      case UInt8(ascii: " "), 0x09...0x0D:
         if partialLength > 0 {
           try store(partial)
           (partial, partialLength) = (0, 0)

@@ -3,6 +3,8 @@
 public enum TokenizerFolder {
   /// The name of the manifest.
   public static let manifestName = "manifest.json"
+  /// The version of the manifest's form.
+  static let manifestFormat = 1
 
   /// The files of a tokenizer, by name.
   ///
@@ -14,7 +16,7 @@ public enum TokenizerFolder {
     of tokenizer: Tokenizer, details: [JSONValue.Member] = []
   ) throws(FormatError) -> [(name: String, bytes: [UInt8])] {
     var files: [(name: String, bytes: [UInt8])] = []
-    var members: [JSONValue.Member] = [.init("format", .integer(1))]
+    var members: [JSONValue.Member] = [.init("format", .integer(manifestFormat))]
     switch tokenizer.model {
     case let model as BPEModel:
       if model.looksUpWholePreTokens {
@@ -230,6 +232,13 @@ private struct Manifest {
 
   init(_ bytes: [UInt8]) throws(FormatError) {
     let json = try JSONValue(parsing: bytes)
+    guard json["format"]?.integerValue == TokenizerFolder.manifestFormat else {
+      throw FormatError(
+        place: .file,
+        message:
+          "the manifest's 'format' is not \(TokenizerFolder.manifestFormat), the one that is known"
+          + " here; a newer version may have written it")
+    }
     guard let model = json["model"]?.stringValue else {
       throw FormatError(place: .file, message: "the manifest does not say which 'model' it is of")
     }

@@ -34,7 +34,7 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
   public var description: String {
     // strerror gives a string of the C library for every number.
     let reason = unsafe strerror(code).map { unsafe String(cString: $0) } ?? "error \(code)"
-    return "\(path): cannot \(operation.rawValue): \(reason)"
+    return "\(path): cannot be \(operation == .read ? "read" : "written"): \(reason)"
   }
 
   /// The error number for a folder where a file was expected.

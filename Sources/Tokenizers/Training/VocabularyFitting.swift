@@ -50,11 +50,10 @@ public struct VocabularyFitting: Sendable {
     try check(text)
     var words = seen
     seen = []
-    if lowercases {
-      let lowered = Array(text.string(in: 0..<text.count).lowercased().utf8)
-      try WordModel.forEachWord(in: lowered.span, splitter) { words.insert(Array(lowered[$0])) }
-    } else {
-      try WordModel.forEachWord(in: text, splitter) { words.insert(text.array(in: $0)) }
+    try WordModel.forEachWord(in: text, splitter) { range in
+      words.insert(
+        lowercases
+          ? Array(text.string(in: range).lowercased().utf8) : text.array(in: range))
     }
     seen = words
   }

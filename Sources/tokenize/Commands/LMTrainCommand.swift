@@ -127,14 +127,16 @@ struct LMTrainCommand: ParsableCommand {
           inputs, tokenizer, endOfText: try endOfTextID(tokenizer), threads: threads.count, meter)
       }
     }
+    let evaluationTokens = model.evalTokens ?? ModelOptions.defaultEvaluationTokens
     let (training, validation) = try model.split(
-      corpus.stream, fraction: options.validationFraction)
+      corpus.stream, fraction: options.validationFraction, evaluationTokens: evaluationTokens)
     let trainer = try Trainer(options: options, training: training, validation: validation)
     trainer.metadata["vocabulary"] = vocab
+    trainer.metadata["evaluationTokens"] = "\(evaluationTokens)"
     try folder.make(
       corpus.tokenizer, source: source, description: description(options, corpus, vocab),
       replaces: force)
-    return TrainingJob(folder, trainer, corpus, reporting, isNew: true)
+    return TrainingJob(folder, trainer, corpus, validation: validation, reporting, isNew: true)
   }
 
   private func resumed(_ folder: RunFolder, _ inputs: [Input]) throws -> TrainingJob {
@@ -148,18 +150,24 @@ struct LMTrainCommand: ParsableCommand {
         try .encoding(
           inputs, tokenizer, endOfText: try endOfTextID(tokenizer), threads: threads.count, meter)
       }
+    // Losses are only to be compared if they are of the same tokens.
+    let before = checkpoint.metadata["evaluationTokens"].flatMap { Int($0) }
+    let evaluationTokens = model.evalTokens ?? before ?? ModelOptions.defaultEvaluationTokens
     let (training, validation) = try model.split(
-      corpus.stream, fraction: checkpoint.options.validationFraction)
+      corpus.stream, fraction: checkpoint.options.validationFraction,
+      evaluationTokens: evaluationTokens)
     let trainer = try Trainer(resuming: checkpoint, training: training, validation: validation) {
       if let steps = model.steps { $0.steps = steps }
       if let threads = threads.threads { $0.threads = threads }
     }
+    trainer.metadata["evaluationTokens"] = "\(evaluationTokens)"
     if trainer.step >= trainer.options.steps {
       throw Failure(
         .usage,
         "\(folder.path): all \(trainer.step) steps are done; --steps with a larger number goes on")
     }
-    return TrainingJob(folder, trainer, corpus, reporting, isNew: false)
+    return TrainingJob(
+      folder, trainer, corpus, validation: validation, reporting, isNew: false)
   }
 
   private func endOfTextID(_ tokenizer: Tokenizer) throws -> TokenID? {

@@ -105,6 +105,10 @@ struct TrainCommand: ParsableCommand {
           "--vocab-size is \(vocabSize); at least \(256 + specialTokens.count) expected, for the 256 bytes"
             + (specialTokens.isEmpty ? "" : " and the special tokens"))
       }
+      for text in specialTokens where ByteAlphabet.bytes(ofSpelling: text)?.count == 1 {
+        throw ValidationError(
+          "--special-token '\(text)' is how vocab.json spells a byte: give it more characters")
+      }
       if minFrequency < 0 {
         throw ValidationError("--min-frequency is \(minFrequency); 0 or more expected")
       }

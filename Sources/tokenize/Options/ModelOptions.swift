@@ -63,8 +63,12 @@ struct ModelOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Validate on no more than this many of those tokens: the first of them.", valueName: "n"))
-  var evalTokens = 131_072
+      "Validate on no more than this many of those tokens: the first of them. Default: 131072, or as the run began.",
+      valueName: "n"))
+  var evalTokens: Int?
+
+  /// More than the validation part of a text of a megabyte.
+  static let defaultEvaluationTokens = 131_072
 
   @Option(help: ArgumentHelp("Updates between evaluations and checkpoints.", valueName: "n"))
   var evalInterval: Int?
@@ -98,13 +102,13 @@ struct ModelOptions: ParsableArguments {
   /// The tokens to train on and those to validate on: of a large vocabulary many would take longer than
   /// the training.
   func split(
-    _ stream: TokenStream, fraction: Double
+    _ stream: TokenStream, fraction: Double, evaluationTokens: Int
   ) throws -> (training: TokenStream, validation: TokenStream) {
-    if evalTokens < 2 {
-      throw Failure(.usage, "--eval-tokens is \(evalTokens); 2 or more expected")
+    if evaluationTokens < 2 {
+      throw Failure(.usage, "--eval-tokens is \(evaluationTokens); 2 or more expected")
     }
     let (training, validation) = try stream.split(validationFraction: fraction)
-    return (training, validation[0..<min(validation.count, evalTokens)])
+    return (training, validation[0..<min(validation.count, evaluationTokens)])
   }
 
   private func apply(to options: inout TrainingOptions, threads: Int) {

@@ -66,9 +66,22 @@ struct TokenCorpus {
       tokenizer: tokenizer, stream: stream, byteCount: byteCount(of: stream, tokenizer))
   }
 
+  /// Bytes of text for each token of a part of the stream; nothing if the part has none.
+  ///
+  /// A tokenizer of words drops what stands between them: there the whole corpus has to speak for the part.
+  func bytesPerToken(of part: TokenStream) -> Double? {
+    if tokenizer.model is WordModel {
+      return stream.count > 0 && byteCount > 0 ? Double(byteCount) / Double(stream.count) : nil
+    }
+    let bytes = Self.byteCount(of: part, tokenizer)
+    return bytes > 0 ? Double(bytes) / Double(part.count) : nil
+  }
+
   private static func byteCount(of stream: TokenStream, _ tokenizer: Tokenizer) -> Int {
     var lengths = [Int](repeating: 0, count: stream.vocabularySize)
-    for id in tokenizer.vocabulary.tokenIDs {
+    // A special token stands for no text.
+    let special = tokenizer.specialTokens
+    for id in tokenizer.vocabulary.tokenIDs where !special.contains(id) {
       lengths[Int(id.rawValue)] = tokenizer.vocabulary.bytes(of: id)?.count ?? 0
     }
     var sum = 0

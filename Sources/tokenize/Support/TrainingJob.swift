@@ -6,16 +6,19 @@ struct TrainingJob {
   private let folder: RunFolder
   private let trainer: Trainer
   private let corpus: TokenCorpus
+  /// What the validation loss is of.
+  private let validation: TokenStream
   private let reporting: RunOptions
   private let isNew: Bool
 
   init(
-    _ folder: RunFolder, _ trainer: Trainer, _ corpus: TokenCorpus, _ reporting: RunOptions,
-    isNew: Bool
+    _ folder: RunFolder, _ trainer: Trainer, _ corpus: TokenCorpus, validation: TokenStream,
+    _ reporting: RunOptions, isNew: Bool
   ) {
     self.folder = folder
     self.trainer = trainer
     self.corpus = corpus
+    self.validation = validation
     self.reporting = reporting
     self.isNew = isNew
   }
@@ -86,8 +89,7 @@ struct TrainingJob {
       losses +=
         ", validation loss \(Numbers.fixed(evaluation.loss, 4)), perplexity "
         + Numbers.fixed(evaluation.perplexity, 2)
-      if corpus.stream.count > 0, corpus.byteCount > 0 {
-        let bytesPerToken = Double(corpus.byteCount) / Double(corpus.stream.count)
+      if let bytesPerToken = corpus.bytesPerToken(of: validation) {
         losses +=
           ", \(Numbers.fixed(evaluation.bitsPerByte(bytesPerToken: bytesPerToken), 4)) bits per byte"
       }

@@ -171,6 +171,24 @@ struct GPT2FilesTests {
     }
   }
 
+  /// A manifest of a form that is not known here is refused, not half understood.
+  @Test
+  func aManifestOfAnotherFormIsRefused() throws {
+    try ScratchFolder.with { folder in
+      for (name, bytes) in try TokenizerFolder.files(of: try SmallTokenizers.bpe(.gpt2, merges: 3))
+      {
+        try folder.write(bytes, to: name)
+      }
+      let manifest = String(
+        decoding: try FileBytes.read(folder.path + "/manifest.json"), as: UTF8.self)
+      #expect(manifest.contains("\"format\": 1"))
+      try folder.write(
+        Array(manifest.replacing("\"format\": 1", with: "\"format\": 99").utf8), to: "manifest.json"
+      )
+      #expect(throws: FormatError.self) { try Tokenizer(contentsOf: folder.path) }
+    }
+  }
+
   /// What is written is read as the same tokenizer.
   @Test(arguments: [SplitPattern.gpt2, .cl100k, .o200k, .none, SplitPattern(expression: "\\w+|.")])
   func savedAndLoaded(_ pattern: SplitPattern) throws {

@@ -67,6 +67,26 @@ struct CharacterModelTests {
     #expect(try tokenizer.decode(ids) == "\(family)x\r\ne\u{301}")
   }
 
+  /// A special token of one character is not made from text by either unit.
+  @Test(arguments: [CharacterModel.Unit.scalar, .grapheme])
+  func specialCharactersAreNotInjected(_ unit: CharacterModel.Unit) throws {
+    let tokenizer = try fit("ab🏁", unit, ["🏁"])
+    #expect(throws: TokenizerError.unknownCharacter("🏁", offset: 1)) {
+      try tokenizer.encode("a🏁b")
+    }
+    #expect(try tokenizer.encode("a🏁b", special: .allow) == [0, 2, 1])
+  }
+
+  /// Offsets are those of the caller's bytes, also where these were repaired first.
+  @Test
+  func offsetsAfterRepairAreTheOriginalOnes() throws {
+    let tokenizer = try fit("ab\u{FFFD}")
+    let bytes: [UInt8] = [0xFF, 0xFF, 0xFF, 0x61, 0x62, 0x21]
+    #expect(throws: TokenizerError.unknownCharacter("!", offset: 5)) {
+      try tokenizer.encode(bytes.span, options: EncodingOptions(invalidUTF8: .replace))
+    }
+  }
+
   @Test(arguments: [CharacterModel.Unit.scalar, .grapheme])
   func streamingThreadsAndFiles(_ unit: CharacterModel.Unit) throws {
     let tokenizer = try SmallTokenizers.characters(unit, specialTokens: ["<unk>"])
@@ -127,6 +147,12 @@ struct WordModelTests {
     let tokenizer = try fit("The THE the ÉTÉ", .whitespace, lowercases: true)
     #expect(words(tokenizer) == ["the", "été", "<|endoftext|>", "<|unk|>"])
     #expect(try tokenizer.encode("THE été") == [0, 1])
+    // U+0130 is longer in lower case; what is unknown is named where it stands in the text.
+    let plain = try fit("a", .whitespace, lowercases: true, special: [])
+    #expect(throws: TokenizerError.unknownWord("X", offset: 2)) { try plain.encode("A X") }
+    #expect(throws: TokenizerError.unknownWord("\u{130}", offset: 2)) {
+      try plain.encode("A \u{130} X")
+    }
   }
 
   @Test

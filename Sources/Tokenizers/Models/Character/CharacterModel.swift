@@ -17,6 +17,7 @@ public struct CharacterModel: TokenModel {
   public let unit: Unit
   /// The token for characters that the vocabulary does not hold; without one they are an error.
   public let unknown: TokenID?
+  private let specialTokens: SpecialTokens
   /// Id of each scalar by code point; `UInt32.max` where the vocabulary holds none.
   private let idOfScalar: [UInt32]
 
@@ -30,6 +31,7 @@ public struct CharacterModel: TokenModel {
   public init(vocabulary: Vocabulary, unit: Unit, specialTokens: SpecialTokens) {
     self.vocabulary = vocabulary
     self.unit = unit
+    self.specialTokens = specialTokens
     unknown = specialTokens["<unk>"]
     var table: [UInt32] = []
     for id in vocabulary.tokenIDs where !specialTokens.contains(id) {
@@ -111,7 +113,10 @@ public struct CharacterModel: TokenModel {
       }
       var start = 0
       for end in ends {
-        if let id = model.vocabulary.id(of: text.extracting(start..<end)) {
+        // A cluster that happens to spell a special token is a character all the same.
+        if let id = model.vocabulary.id(of: text.extracting(start..<end)),
+          !model.specialTokens.contains(id)
+        {
           ids.append(id)
         } else {
           try appendUnknown(text, start..<end, into: &ids)

@@ -17,7 +17,7 @@ public struct WordModel: TokenModel {
   public let vocabulary: Vocabulary
   /// What a word is.
   public let splitter: Splitter
-  /// Whether text is lower-cased first, by the standard library's mapping.
+  /// Whether words are lower-cased, each by itself, by the standard library's mapping.
   public let lowercases: Bool
   /// The token for words that the vocabulary does not hold; without one they are an error.
   public let unknown: TokenID?
@@ -94,12 +94,7 @@ public struct WordModel: TokenModel {
     func encode(_ text: Span<UInt8>, into ids: inout [TokenID]) throws(TokenizerError) {
       let countBefore = ids.count
       do {
-        if model.lowercases {
-          let lowered = Array(text.string(in: 0..<text.count).lowercased().utf8)
-          try encodeWords(lowered.span, into: &ids)
-        } else {
-          try encodeWords(text, into: &ids)
-        }
+        try encodeWords(text, into: &ids)
       } catch {
         ids.removeSubrange(countBefore...)
         throw error
@@ -116,10 +111,12 @@ public struct WordModel: TokenModel {
     {
       let model = model
       try WordModel.forEachWord(in: text, model.splitter) { (range) throws(TokenizerError) in
+        let id =
+          model.lowercases
+          ? model.vocabulary.id(of: Array(text.string(in: range).lowercased().utf8))
+          : model.vocabulary.id(of: text.extracting(range))
         // A word that happens to spell a special token is a word all the same.
-        if let id = model.vocabulary.id(of: text.extracting(range)),
-          !model.specialTokens.contains(id)
-        {
+        if let id, !model.specialTokens.contains(id) {
           ids.append(id)
         } else if let unknown = model.unknown {
           ids.append(unknown)
