@@ -1,4 +1,5 @@
 import MiniLM
+import TestSupport
 import Testing
 import Tokenizers
 
@@ -122,6 +123,22 @@ import Tokenizers
       Self.verdict, batch: 8, length: 4, .sliding(stride: 4, shuffle: false, dropLast: true))
     let batch = loader.next()
     #expect(batch.rows == 8)
+    #expect(Array(batch.inputs.suffix(4)) == [284, 3285, 326, 11])
+    #expect(Array(batch.targets.suffix(4)) == [3285, 326, 11, 287])
+  }
+
+  /// The whole text by the vocabulary that ships, as a user's program would put both libraries together.
+  @Test(.enabled(if: SharedData.isAvailable, Comment(rawValue: SharedData.hint)))
+  func windowsOverTheVerdict() throws {
+    let gpt2 = try Tokenizer(contentsOf: Fixtures.file("vocabs/gpt2").path)
+    let ids = try gpt2.encode(try SharedData.bytes("texts/the-verdict.txt").span)
+    #expect(ids.count == 5145)
+    #expect(ids.prefix(Self.verdict.count) == Self.verdict[...])
+    var loader = try loader(
+      ids, batch: 8, length: 4, .sliding(stride: 4, shuffle: false, dropLast: true))
+    #expect(loader.windowCount == 1286)
+    let batch = loader.next()
+    #expect(Array(batch.inputs.prefix(4)) == [40, 367, 2885, 1464])
     #expect(Array(batch.inputs.suffix(4)) == [284, 3285, 326, 11])
     #expect(Array(batch.targets.suffix(4)) == [3285, 326, 11, 287])
   }

@@ -2,6 +2,25 @@ import TestSupport
 import Testing
 import Tokenizers
 
+/// The vocabulary that ships is GPT-2's, to the byte.
+struct ShippedVocabularyTests {
+  @Test(arguments: [
+    ("vocab.json", FileReferenceTests.vocabHash), ("merges.txt", FileReferenceTests.mergesHash),
+  ])
+  func isTheOfficialOne(_ name: String, _ hash: String) throws {
+    #expect(sha256(try FileBytes.read(Fixtures.file("vocabs/gpt2/\(name)").path)) == hash)
+  }
+
+  @Test
+  func comesOutAsItWentIn() throws {
+    let gpt2 = try SharedVocabularies.gpt2.get()
+    let model = try #require(gpt2.model as? BPEModel)
+    let vocab = try GPT2Files.vocab(of: model.vocabulary, specialTokens: gpt2.specialTokens)
+    #expect(sha256(vocab) == FileReferenceTests.vocabHash)
+    #expect(sha256(GPT2Files.merges(of: model)) == FileReferenceTests.mergesHash)
+  }
+}
+
 /// GPT-2's files come out byte for byte as OpenAI published them.
 @Suite(.enabled(if: SharedData.isAvailable, Comment(rawValue: SharedData.hint)))
 struct FileReferenceTests {
@@ -41,7 +60,7 @@ struct FileReferenceTests {
 
   @Test
   func writtenFromTheOfficialFiles() throws {
-    let gpt2 = try SharedVocabularies.gpt2.get()
+    let gpt2 = try SharedVocabularies.officialGPT2.get()
     let model = try #require(gpt2.model as? BPEModel)
     let vocab = try GPT2Files.vocab(of: model.vocabulary, specialTokens: gpt2.specialTokens)
     #expect(sha256(vocab) == Self.vocabHash)
@@ -59,7 +78,7 @@ struct FileReferenceTests {
 
   @Test
   func rankTableWrittenFromGPT2sFiles() throws {
-    let gpt2 = try SharedVocabularies.gpt2.get()
+    let gpt2 = try SharedVocabularies.officialGPT2.get()
     let model = try #require(gpt2.model as? BPEModel)
     let table = try TiktokenFile.bytes(of: model, specialTokens: gpt2.specialTokens)
     #expect(

@@ -2,9 +2,9 @@ import TestSupport
 import Testing
 import Tokenizers
 
-/// Ids and hashes published for GPT-2, or made by tiktoken 0.14 and Hugging Face tokenizers 0.23.
-@Suite(.enabled(if: SharedData.isAvailable, Comment(rawValue: SharedData.hint)))
-struct GPT2ReferenceTests {
+/// Ids published for GPT-2, or made by tiktoken 0.14 and Hugging Face tokenizers 0.23, with the vocabulary
+/// that ships.
+struct GPT2StringTests {
   /// A text, its ids, and whether special tokens are allowed in it.
   struct Row: Sendable, CustomTestStringConvertible {
     var text: String
@@ -63,8 +63,20 @@ struct GPT2ReferenceTests {
     let gpt2 = try SharedVocabularies.gpt2.get()
     #expect(try gpt2.numbers(row.text, special: row.special) == row.ids)
     #expect(try gpt2.decode(row.ids.map { TokenID($0) }) == row.text)
+  }
+}
+
+/// The same by rank tables, and whole texts, from the shared data.
+@Suite(.enabled(if: SharedData.isAvailable, Comment(rawValue: SharedData.hint)))
+struct GPT2ReferenceTests {
+  typealias Row = GPT2StringTests.Row
+
+  @Test(arguments: GPT2StringTests.rows)
+  func idsByTheRankTable(_ row: Row) throws {
     let r50k = try SharedVocabularies.r50k.get()
     #expect(try r50k.numbers(row.text, special: row.special) == row.ids)
+    let official = try SharedVocabularies.officialGPT2.get()
+    #expect(try official.numbers(row.text, special: row.special) == row.ids)
   }
 
   @Test(arguments: [
@@ -135,18 +147,6 @@ struct GPT2ReferenceTests {
     #expect(try SharedVocabularies.gpt2.get().specialTokens["<|endoftext|>"] == 50256)
     #expect(try SharedVocabularies.o200k.get().specialTokens["<|endofprompt|>"] == 200_018)
     #expect(try SharedVocabularies.cl100k.get().vocabulary.largestID == 100_276)
-  }
-
-  /// Sliding windows over the-verdict, as data loaders of courses cut them.
-  @Test
-  func slidingWindows() throws {
-    let ids = try SharedVocabularies.gpt2.get().numbers(
-      try SharedData.bytes("texts/the-verdict.txt"))
-    #expect(ids[0..<4] == [40, 367, 2885, 1464])
-    #expect(ids[1..<5] == [367, 2885, 1464, 1807])
-    // Length 4, stride 4, batches of 8: row 7 begins at 28.
-    #expect(ids[28..<32] == [284, 3285, 326, 11])
-    #expect(ids[29..<33] == [3285, 326, 11, 287])
   }
 
   /// Every token of each vocabulary decodes and, where merging reaches it, encodes to itself.

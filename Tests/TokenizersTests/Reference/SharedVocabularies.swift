@@ -2,10 +2,15 @@ import Foundation
 import TestSupport
 import Tokenizers
 
-/// The vocabularies of the shared data, each read once.
+/// The vocabularies that tests encode with, each read once.
 enum SharedVocabularies {
-  /// GPT-2 from its official files, under their first names.
+  /// GPT-2 as it ships with the package.
   static let gpt2: Result<Tokenizer, any Error> = Result {
+    try Tokenizer(contentsOf: Fixtures.file("vocabs/gpt2").path)
+  }
+
+  /// GPT-2 from its official files, under their first names.
+  static let officialGPT2: Result<Tokenizer, any Error> = Result {
     let contents = try GPT2Files.read(
       vocab: try SharedData.bytes("vocabs/gpt2-encoder.json"),
       merges: try SharedData.bytes("vocabs/gpt2-vocab.bpe"))
