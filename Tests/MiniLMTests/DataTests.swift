@@ -130,8 +130,9 @@ import Tokenizers
   /// The whole text by the vocabulary that ships, as a user's program would put both libraries together.
   @Test(.enabled(if: SharedData.isAvailable, Comment(rawValue: SharedData.hint)))
   func windowsOverTheVerdict() throws {
-    let gpt2 = try Tokenizer(contentsOf: Fixtures.file("vocabs/gpt2").path)
-    let ids = try gpt2.encode(try SharedData.bytes("texts/the-verdict.txt").span)
+    let gpt2 = try Tokenizer(contentsOf: Fixtures.path("vocabs/gpt2"))
+    let text = try SharedData.bytes("texts/the-verdict.txt")
+    let ids = try gpt2.encode(text.span)
     #expect(ids.count == 5145)
     #expect(ids.prefix(Self.verdict.count) == Self.verdict[...])
     var loader = try loader(

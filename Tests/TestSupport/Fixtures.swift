@@ -9,6 +9,9 @@ public enum Fixtures {
   /// A file below the top folder.
   public static func file(_ path: String) -> URL { topFolder.appendingPathComponent(path) }
 
+  /// The path of a file below the top folder.
+  public static func path(_ name: String) -> String { file(name).path }
+
   /// The bytes of every text in `fixtures/texts`, in the order of their names.
   public static func texts() throws -> [[UInt8]] {
     let folder = file("fixtures/texts")

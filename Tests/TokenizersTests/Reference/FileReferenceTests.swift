@@ -8,7 +8,7 @@ struct ShippedVocabularyTests {
     ("vocab.json", FileReferenceTests.vocabHash), ("merges.txt", FileReferenceTests.mergesHash),
   ])
   func isTheOfficialOne(_ name: String, _ hash: String) throws {
-    #expect(sha256(try FileBytes.read(Fixtures.file("vocabs/gpt2/\(name)").path)) == hash)
+    #expect(sha256(try FileBytes.read(Fixtures.path("vocabs/gpt2/\(name)"))) == hash)
   }
 
   @Test

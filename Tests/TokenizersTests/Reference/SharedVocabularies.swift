@@ -6,7 +6,7 @@ import Tokenizers
 enum SharedVocabularies {
   /// GPT-2 as it ships with the package.
   static let gpt2: Result<Tokenizer, any Error> = Result {
-    try Tokenizer(contentsOf: Fixtures.file("vocabs/gpt2").path)
+    try Tokenizer(contentsOf: Fixtures.path("vocabs/gpt2"))
   }
 
   /// GPT-2 from its official files, under their first names.
