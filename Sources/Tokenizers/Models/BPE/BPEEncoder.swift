@@ -63,17 +63,31 @@ struct PreTokenEncoder: ~Copyable {
   private var cache = PreTokenCacheStorage()
   private var longCache = LongPreTokenCache()
   private var keys: [PreTokenCacheStorage.Key]
-  /// Ids on their way to the output: room for four for each pre-token of a batch.
-  private var batchIDs: [TokenID]
+  /// Ids on their way to the output, which takes them many at a time.
+  private var buffer: [TokenID]
+  /// Ids of one pre-token that no cache holds.
+  private var merged: [TokenID] = []
   /// For models that look whole pre-tokens up before they merge.
-  private let wholePreTokens: (vocabulary: Vocabulary, special: Set<TokenID>)?
+  private let wholePreTokens: WholePreTokens?
+
+  /// The vocabulary as a look-up of whole pre-tokens.
+  private final class WholePreTokens {
+    let vocabulary: Vocabulary
+    let special: Set<TokenID>
+
+    init(_ model: BPEModel) {
+      vocabulary = model.vocabulary
+      special = model.specialIDs
+    }
+  }
 
   /// - Parameter batch: The most pre-tokens that `encode` is given at a time.
   init(_ model: BPEModel, batch: Int) {
     merger = BPEMerger(model)
     keys = Array(repeating: PreTokenCacheStorage.Key(low: 0, high: 0), count: batch)
-    batchIDs = [TokenID](repeating: 0, count: 4 * batch)
-    wholePreTokens = model.looksUpWholePreTokens ? (model.vocabulary, model.specialIDs) : nil
+    // Four for each pre-token of a batch, and room for some that need more.
+    buffer = [TokenID](repeating: 0, count: 4 * batch + 16 * LongPreTokenCache.longestKey)
+    wholePreTokens = model.looksUpWholePreTokens ? WholePreTokens(model) : nil
   }
 
   /// Appends the ids of the pre-tokens that `ends` delimits, the first of which begins at `start`.
@@ -82,47 +96,61 @@ struct PreTokenEncoder: ~Copyable {
   ) {
     cache.prepare(text, from: start, ends, keys: &keys)
     var index = 0
-    while index < ends.count {
+    var count = 0
+    while true {
       // Runs over pre-tokens that the short cache holds; stops at one that it does not.
-      var count = 0
-      let hitEnd = unsafe keys.withUnsafeBufferPointer { keys in
-        unsafe batchIDs.withUnsafeMutableBufferPointer { output in
-          // Both were made for a whole batch, and a batch is never empty.
+      index = unsafe keys.withUnsafeBufferPointer { keys in
+        unsafe buffer.withUnsafeMutableBufferPointer { output in
+          // Both were made for a whole batch, and a batch is never empty. Room is kept below.
           unsafe cache.find(
             keys.baseAddress.unsafelyUnwrapped, index..<ends.count,
             into: output.baseAddress.unsafelyUnwrapped, count: &count)
         }
       }
-      ids.append(first: count, of: batchIDs)
-      index = hitEnd
-      if index < ends.count {
-        let from = index == 0 ? start : ends[index - 1]
-        encodeMiss(text.extracting(from..<ends[index]), keys[index], into: &ids)
-        index += 1
+      if index == ends.count { break }
+      let preToken = text.extracting((index == 0 ? start : ends[index - 1])..<ends[index])
+      // This one takes at most an id a byte, each of those behind it at most four.
+      if count + preToken.count + 4 * (ends.count - index) > buffer.count {
+        ids.append(buffer, 0..<count)
+        count = 0
       }
+      if preToken.count > LongPreTokenCache.longestKey {
+        ids.append(buffer, 0..<count)
+        count = 0
+        encodeNew(preToken, into: &ids)
+      } else {
+        count += encodeMiss(preToken, keys[index], at: count)
+      }
+      index += 1
     }
+    ids.append(buffer, 0..<count)
   }
 
   /// Encodes one pre-token that the short cache does not hold, and remembers it.
+  ///
+  /// - Returns: How many ids were written to `buffer` from `count` on.
   private mutating func encodeMiss(
-    _ preToken: Span<UInt8>, _ key: PreTokenCacheStorage.Key, into ids: inout [TokenID]
-  ) {
-    if preToken.count > LongPreTokenCache.longestKey {
-      encodeNew(preToken, into: &ids)
-      return
-    }
+    _ preToken: Span<UInt8>, _ key: PreTokenCacheStorage.Key, at count: Int
+  ) -> Int {
     let hash = LongPreTokenCache.hash(preToken)
-    if longCache.append(preToken, hash: hash, to: &ids) { return }
-    let first = ids.count
-    encodeNew(preToken, into: &ids)
-    let count = ids.count - first
-    if preToken.count <= PreTokenCacheStorage.longestKey, count <= 4 {
-      var four = SIMD4<UInt32>.zero
-      for index in 0..<count { four[index] = ids[first + index].rawValue }
-      cache.insert(key, four, count: count)
-    } else {
-      longCache.insert(preToken, hash: hash, ids: ids, from: first)
+    if let range = longCache.find(preToken, hash: hash) {
+      longCache.copy(range, to: &buffer, at: count)
+      return range.count
     }
+    var merged: [TokenID] = []
+    swap(&merged, &self.merged)
+    defer { swap(&merged, &self.merged) }
+    merged.removeAll(keepingCapacity: true)
+    encodeNew(preToken, into: &merged)
+    for offset in merged.indices { buffer[count + offset] = merged[offset] }
+    if preToken.count <= PreTokenCacheStorage.longestKey, merged.count <= 4 {
+      var four = SIMD4<UInt32>.zero
+      for offset in merged.indices { four[offset] = merged[offset].rawValue }
+      cache.insert(key, four, count: merged.count)
+    } else {
+      longCache.insert(preToken, hash: hash, ids: merged)
+    }
+    return merged.count
   }
 
   /// Encodes one pre-token without the caches.
@@ -138,15 +166,9 @@ struct PreTokenEncoder: ~Copyable {
 }
 
 extension [TokenID] {
-  /// Appends elements from the beginning of another array, without making a slice of it.
-  @inline(__always)
-  mutating func append(first count: Int, of other: [TokenID]) {
-    append(other, 0..<count)
-  }
-
   /// Appends a range of another array, without making a slice of it.
   @inline(__always)
-  mutating func append(_ other: [TokenID], _ range: Range<Int>) {
+  fileprivate mutating func append(_ other: [TokenID], _ range: Range<Int>) {
     unsafe other.withUnsafeBufferPointer { buffer in
       // Ranges are checked against the bounds of the buffer by its subscript.
       unsafe append(contentsOf: UnsafeBufferPointer(rebasing: buffer[range]))

@@ -10,7 +10,6 @@ struct BPEMerger: ~Copyable {
   static let longestScan = 64
 
   private let table: MergeTableStorage
-  private let idOfByte: [UInt32]
   /// Scratch of the scan.
   private var parts = [Part](repeating: Part(id: 0, rank: 0, merged: 0), count: longestScan)
 
@@ -23,7 +22,6 @@ struct BPEMerger: ~Copyable {
 
   init(_ model: BPEModel) {
     table = model.mergeTable
-    idOfByte = model.idOfByte
   }
 
   /// Appends the ids of one pre-token to `output`.
@@ -38,10 +36,9 @@ struct BPEMerger: ~Copyable {
   mutating func mergeByScan(_ bytes: Span<UInt8>, into output: inout [TokenID]) {
     precondition(bytes.count <= Self.longestScan)
     let lookup = table.lookup
-    let idOfByte = idOfByte
     var parts = parts.mutableSpan
     var count = bytes.count
-    for position in 0..<count { parts[position].id = idOfByte[Int(bytes[position])] }
+    for position in 0..<count { parts[position].id = lookup.id(of: bytes[position]) }
     for position in 0..<max(0, count - 1) { Self.setPair(at: position, of: &parts, lookup) }
     while count > 1 {
       var best = 0
@@ -79,7 +76,7 @@ struct BPEMerger: ~Copyable {
     let lookup = table.lookup
     let none = MergeTableStorage.noRank
     var ids = [UInt32](repeating: 0, count: count)
-    for position in 0..<count { ids[position] = idOfByte[Int(bytes[position])] }
+    for position in 0..<count { ids[position] = lookup.id(of: bytes[position]) }
     var next = unsafe [UInt32](unsafeUninitializedCapacity: count) { buffer, initialized in
       // Every element of the capacity is written before it is counted.
       for position in 0..<count { unsafe buffer[position] = UInt32(position + 1) }

@@ -33,8 +33,6 @@ public struct BPEModel: TokenModel {
   public let preTokenizer: any PreTokenizer
   /// Entries that no text gives, whole pre-tokens included.
   let specialIDs: Set<TokenID>
-  /// The id of each single byte.
-  let idOfByte: [UInt32]
   let mergeTable: MergeTableStorage
 
   /// Checks that the parts fit together: all 256 bytes are tokens, and every merge joins two tokens
@@ -67,8 +65,7 @@ public struct BPEModel: TokenModel {
     self.preTokenizer = preTokenizer
     self.looksUpWholePreTokens = looksUpWholePreTokens
     specialIDs = Set(specialTokens.entries.map(\.id))
-    self.idOfByte = idOfByte
-    mergeTable = try MergeTableStorage(merges)
+    mergeTable = try MergeTableStorage(merges, idOfByte: idOfByte)
   }
 
   /// True: every byte is a token.

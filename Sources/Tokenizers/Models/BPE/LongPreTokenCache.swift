@@ -45,24 +45,29 @@ struct LongPreTokenCache: ~Copyable {
     return hash &* 0x9E37_79B9_7F4A_7C15
   }
 
-  /// Appends the ids of a pre-token to `output`; false if it is not remembered.
-  func append(_ key: Span<UInt8>, hash: UInt64, to output: inout [TokenID]) -> Bool {
+  /// Where the ids of a pre-token lie, or nothing if it is not remembered.
+  func find(_ key: Span<UInt8>, hash: UInt64) -> Range<Int>? {
     let mask = table.count - 1
     var position = Int(truncatingIfNeeded: hash >> 40) & mask
     let entries = table.span
     while entries[position].idsCount != 0 {
       let entry = entries[position]
       if entry.hash == hash, Int(entry.length) == key.count, equals(key, at: Int(entry.start)) {
-        output.append(ids, Int(entry.idsStart)..<Int(entry.idsStart + entry.idsCount))
-        return true
+        return Int(entry.idsStart)..<Int(entry.idsStart + entry.idsCount)
       }
       position = (position + 1) & mask
     }
-    return false
+    return nil
   }
 
-  /// Remembers a pre-token that `append` did not find, with its ids: those of `newIDs` from `first` on.
-  mutating func insert(_ key: Span<UInt8>, hash: UInt64, ids newIDs: [TokenID], from first: Int) {
+  /// Writes ids that `find` found to `output`, from `count` on.
+  func copy(_ range: Range<Int>, to output: inout [TokenID], at count: Int) {
+    let stored = ids.span
+    for offset in 0..<range.count { output[count + offset] = stored[range.lowerBound + offset] }
+  }
+
+  /// Remembers a pre-token that `find` did not find, with its ids.
+  mutating func insert(_ key: Span<UInt8>, hash: UInt64, ids newIDs: [TokenID]) {
     if bytes.count + key.count > Self.largestArena {
       bytes.removeAll(keepingCapacity: true)
       ids.removeAll(keepingCapacity: true)
@@ -72,9 +77,9 @@ struct LongPreTokenCache: ~Copyable {
     if filled * 2 >= table.count { grow() }
     let entry = Entry(
       hash: hash, start: UInt32(bytes.count), length: UInt32(key.count),
-      idsStart: UInt32(ids.count), idsCount: UInt32(newIDs.count - first))
+      idsStart: UInt32(ids.count), idsCount: UInt32(newIDs.count))
     for position in key.indices { bytes.append(key[position]) }
-    ids.append(newIDs, first..<newIDs.count)
+    ids += newIDs
     Self.place(entry, in: &table)
     filled += 1
   }

@@ -17,12 +17,17 @@
 
   private let slots: UnsafeMutablePointer<Slot>
   private let slotCount: Int
+  /// The id of each byte: what merging begins with lies beside what it goes on with.
+  private let idOfByte: UnsafeMutablePointer<UInt32>
 
   /// - Throws: `VocabularyError.duplicateMerge` if a pair stands twice.
-  init(_ merges: [BPEModel.Merge]) throws(VocabularyError) {
+  init(_ merges: [BPEModel.Merge], idOfByte ids: [UInt32]) throws(VocabularyError) {
+    precondition(ids.count == 256)
     var count = 16
     while count < merges.count * 2 { count *= 2 }
     slotCount = count
+    unsafe idOfByte = .allocate(capacity: 256)
+    for byte in 0..<256 { unsafe (idOfByte + byte).initialize(to: ids[byte]) }
     // Freed in deinit, which also runs where this initialiser throws below.
     unsafe slots = .allocate(capacity: count)
     unsafe slots.initialize(
@@ -42,18 +47,31 @@
 
   deinit {
     unsafe slots.deallocate()
+    unsafe idOfByte.deallocate()
   }
 
-  var lookup: Lookup { unsafe Lookup(slots: UnsafePointer(slots), mask: slotCount - 1) }
+  var lookup: Lookup {
+    unsafe Lookup(
+      slots: UnsafePointer(slots), mask: slotCount - 1, idOfByte: UnsafePointer(idOfByte))
+  }
 
   /// The table's address for a hot loop. Valid while the `MergeTableStorage` lives.
   @safe struct Lookup {
     private let slots: UnsafePointer<Slot>
     private let mask: Int
+    private let idOfByte: UnsafePointer<UInt32>
 
-    init(slots: UnsafePointer<Slot>, mask: Int) {
+    init(slots: UnsafePointer<Slot>, mask: Int, idOfByte: UnsafePointer<UInt32>) {
       unsafe self.slots = slots
       self.mask = mask
+      unsafe self.idOfByte = idOfByte
+    }
+
+    /// The id of a byte.
+    @inline(__always)
+    func id(of byte: UInt8) -> UInt32 {
+      // 256 ids, one for each value that a byte can have.
+      unsafe idOfByte[Int(byte)]
     }
 
     /// Rank and made id of a pair; the rank is `noRank` if no merge joins it.
