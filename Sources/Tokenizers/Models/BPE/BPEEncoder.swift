@@ -61,7 +61,7 @@ final class BPEEncoder: TokenEncoder {
 struct PreTokenEncoder: ~Copyable {
   private var merger: BPEMerger
   private var cache = PreTokenCacheStorage()
-  private var longCache = LongPreTokenCache()
+  private var longCache = LongPreTokenCacheStorage()
   private var keys: [PreTokenCacheStorage.Key]
   /// Ids on their way to the output, which takes them many at a time.
   private var buffer: [TokenID]
@@ -86,7 +86,7 @@ struct PreTokenEncoder: ~Copyable {
     merger = BPEMerger(model)
     keys = Array(repeating: PreTokenCacheStorage.Key(low: 0, high: 0), count: batch)
     // Four for each pre-token of a batch, and room for some that need more.
-    buffer = [TokenID](repeating: 0, count: 4 * batch + 16 * LongPreTokenCache.longestKey)
+    buffer = [TokenID](repeating: 0, count: 4 * batch + 16 * LongPreTokenCacheStorage.longestKey)
     wholePreTokens = model.looksUpWholePreTokens ? WholePreTokens(model) : nil
   }
 
@@ -94,7 +94,7 @@ struct PreTokenEncoder: ~Copyable {
   mutating func encode(
     _ text: Span<UInt8>, from start: Int, _ ends: Span<Int>, into ids: inout [TokenID]
   ) {
-    cache.prepare(text, from: start, ends, keys: &keys)
+    prepare(text, from: start, ends)
     var index = 0
     var count = 0
     while true {
@@ -114,7 +114,7 @@ struct PreTokenEncoder: ~Copyable {
         ids.append(buffer, 0..<count)
         count = 0
       }
-      if preToken.count > LongPreTokenCache.longestKey {
+      if preToken.count > LongPreTokenCacheStorage.longestKey {
         ids.append(buffer, 0..<count)
         count = 0
         encodeNew(preToken, into: &ids)
@@ -126,17 +126,37 @@ struct PreTokenEncoder: ~Copyable {
     ids.append(buffer, 0..<count)
   }
 
+  /// Makes the keys of a batch, and has the slots of both caches brought near.
+  private mutating func prepare(_ text: Span<UInt8>, from start: Int, _ ends: Span<Int>) {
+    cache.prepare(text, from: start, ends, keys: &keys)
+    var start = start
+    for index in ends.indices {
+      let end = ends[index]
+      if end &- start > PreTokenCacheStorage.longestKey,
+        end &- start <= LongPreTokenCacheStorage.longestKey
+      {
+        let hash = LongPreTokenCacheStorage.hash(text.extracting(start..<end))
+        // The zero key's other half is free: it keeps the hash.
+        keys[index].low = hash
+        longCache.prefetch(hash)
+      }
+      start = end
+    }
+  }
+
   /// Encodes one pre-token that the short cache does not hold, and remembers it.
   ///
   /// - Returns: How many ids were written to `buffer` from `count` on.
   private mutating func encodeMiss(
     _ preToken: Span<UInt8>, _ key: PreTokenCacheStorage.Key, at count: Int
   ) -> Int {
-    let hash = LongPreTokenCache.hash(preToken)
-    if let range = longCache.find(preToken, hash: hash) {
-      longCache.copy(range, to: &buffer, at: count)
-      return range.count
+    let hash = key.high == 0 ? key.low : key.hash
+    let found = unsafe buffer.withUnsafeMutableBufferPointer { output in
+      // The caller has made room for an id a byte.
+      unsafe longCache.find(
+        preToken, hash: hash, into: output.baseAddress.unsafelyUnwrapped + count)
     }
+    if found > 0 { return found }
     var merged: [TokenID] = []
     swap(&merged, &self.merged)
     defer { swap(&merged, &self.merged) }

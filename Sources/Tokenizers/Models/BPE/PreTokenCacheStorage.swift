@@ -95,8 +95,8 @@ internal import CKernels
   ///   - text: What the pre-tokens are ranges of.
   ///   - start: Where the first of them begins.
   ///   - ends: Where they end.
-  ///   - keys: Has as many elements as `ends`, or more. A pre-token that is too long for a key gets the
-  ///     zero key, which no slot holds.
+  ///   - keys: Has as many elements as `ends`, or more. A pre-token that is too long for a key gets
+  ///     one whose `high` is zero, which no slot holds.
   func prepare(
     _ text: Span<UInt8>, from start: Int, _ ends: Span<Int>, keys: inout [Key]
   ) {
@@ -140,6 +140,11 @@ internal import CKernels
     var index = range.lowerBound
     while index < range.upperBound {
       let key = unsafe keys[index]
+      if key.high == 0 {
+        // Too long for this table.
+        count = written
+        return index
+      }
       var position = Int(truncatingIfNeeded: key.hash >> shift)
       while true {
         // In bounds: masked. A walk ends because part of the slots are always free.
