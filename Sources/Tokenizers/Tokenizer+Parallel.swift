@@ -109,15 +109,7 @@ public final class StreamEncoder {
   private let tokenizer: Tokenizer
   private let options: EncodingOptions
   private let parallel: ParallelEncoder
-  private let blockSize: Int
-  /// Bytes not encoded yet. They begin at a safe cut, after a special token, or at the beginning.
-  private var pending: [UInt8] = []
-  /// How many bytes of the stream came before `pending`.
-  private var offset = 0
-  /// No special token begins, and no safe cut lies, before this offset of `pending`.
-  private var searched = 0
-  /// How many bytes `pending` must hold for another try.
-  private var wanted: Int
+  private var pending: PendingText
 
   /// An encoder for one stream.
   ///
@@ -135,8 +127,7 @@ public final class StreamEncoder {
     self.tokenizer = tokenizer
     self.options = options
     parallel = ParallelEncoder(tokenizer, options, threads: threads)
-    self.blockSize = blockSize * max(1, threads)
-    wanted = self.blockSize
+    pending = PendingText(blockSize: blockSize * max(1, threads))
   }
 
   /// Takes the next bytes of the stream.
@@ -145,9 +136,7 @@ public final class StreamEncoder {
   /// - Throws: `TokenizerError`, offsets counted from the beginning of the stream. The encoder is then of
   ///   no use any more.
   public func append(_ bytes: Span<UInt8>) throws(TokenizerError) -> [[TokenID]] {
-    // The pointer is not kept.
-    unsafe bytes.withUnsafeBufferPointer { unsafe pending.append(contentsOf: $0) }
-    return pending.count >= wanted ? try encodePending(isEnd: false) : []
+    pending.append(bytes) ? try encodePending(isEnd: false) : []
   }
 
   /// Ends the stream. The encoder is then ready for another one.
@@ -155,34 +144,28 @@ public final class StreamEncoder {
   /// - Returns: The ids of what is left, in order, in any number of pieces.
   public func finish() throws(TokenizerError) -> [[TokenID]] {
     let pieces = try encodePending(isEnd: true)
-    offset = 0
+    pending.reset()
     return pieces
   }
 
   private func encodePending(isEnd: Bool) throws(TokenizerError) -> [[TokenID]] {
     var (parts, start, limit) = try findSpecialTokens(isEnd: isEnd)
     if isEnd {
-      parts.append(.ordinary(start..<pending.count))
-      start = pending.count
-    } else {
-      let cut = tokenizer.model.safeCuts.lastSafeCut(
-        in: pending.span, notBefore: max(start, searched), notAfter: limit)
-      if let cut, cut > start {
-        parts.append(.ordinary(start..<cut))
-        start = cut
-      }
+      parts.append(.ordinary(start..<pending.bytes.count))
+      start = pending.bytes.count
+    } else if let cut = pending.lastSafeCut(
+      tokenizer.model.safeCuts, notBefore: start, notAfter: limit), cut > start
+    {
+      parts.append(.ordinary(start..<cut))
+      start = cut
     }
     let pieces: [[TokenID]]
     do {
-      pieces = try parallel.encode(pending.span, parts)
+      pieces = try parallel.encode(pending.bytes.span, parts)
     } catch {
-      throw error.moved(by: offset)
+      throw error.moved(by: pending.offset)
     }
-    offset += start
-    // A scalar may be cut off at the limit: its first bytes are looked at again.
-    searched = isEnd ? 0 : max(0, limit - start - 4)
-    pending.removeFirst(start)
-    wanted = pending.count + blockSize
+    if !isEnd { pending.remove(upTo: start, searchedTo: limit) }
     return pieces
   }
 
@@ -194,15 +177,16 @@ public final class StreamEncoder {
     isEnd: Bool
   ) throws(TokenizerError) -> (parts: [ParallelEncoder.Part], start: Int, limit: Int) {
     var parts: [ParallelEncoder.Part] = []
-    if options.special == .text { return (parts, 0, pending.count) }
+    if options.special == .text { return (parts, 0, pending.bytes.count) }
     let special = tokenizer.specialTokens
     var start = 0
-    var position = max(0, searched - special.longestLength)
-    let limit = isEnd ? pending.count : special.earliestIncomplete(in: pending.span, from: 0)
-    while let (range, entry) = special.first(in: pending.span, from: position) {
+    var position = max(0, pending.searched - special.longestLength)
+    let limit =
+      isEnd ? pending.bytes.count : special.earliestIncomplete(in: pending.bytes.span, from: 0)
+    while let (range, entry) = special.first(in: pending.bytes.span, from: position) {
       if range.lowerBound >= limit { break }
       if options.special == .refuse {
-        throw .specialTokenInText(entry.text, offset: offset + range.lowerBound)
+        throw .specialTokenInText(entry.text, offset: pending.offset + range.lowerBound)
       }
       parts.append(.ordinary(start..<range.lowerBound))
       parts.append(.special(entry.id))

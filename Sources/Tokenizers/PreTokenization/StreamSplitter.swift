@@ -10,11 +10,7 @@ public final class StreamSplitter {
   private let preTokenizer: any PreTokenizer
   private let invalidUTF8: InvalidUTF8Policy
   private let threads: Int
-  private var pending: [UInt8] = []
-  /// How many bytes of the stream came before `pending`.
-  private var offset = 0
-  private var searched = 0
-  private var wanted: Int
+  private var pending: PendingText
 
   /// A splitter at the beginning of a stream.
   public init(
@@ -23,7 +19,7 @@ public final class StreamSplitter {
     self.preTokenizer = preTokenizer
     self.invalidUTF8 = invalidUTF8
     self.threads = max(1, threads)
-    wanted = Self.blockSize * self.threads
+    pending = PendingText(blockSize: Self.blockSize * self.threads)
   }
 
   /// Takes the next bytes of the stream.
@@ -33,34 +29,23 @@ public final class StreamSplitter {
   public func append(
     _ bytes: Span<UInt8>, _ body: (_ text: Span<UInt8>, _ ends: [Int]) throws -> Void
   ) throws {
-    // The pointer is not kept.
-    unsafe bytes.withUnsafeBufferPointer { unsafe pending.append(contentsOf: $0) }
-    guard pending.count >= wanted else { return }
-    let cut = preTokenizer.safeCuts.lastSafeCut(
-      in: pending.span, notBefore: searched, notAfter: pending.count)
-    if let cut {
-      try split(upTo: cut, body)
-      pending.removeFirst(cut)
-      offset += cut
-    }
-    searched = max(0, pending.count - SafeCutRule.reach)
-    wanted = pending.count + Self.blockSize * threads
+    guard pending.append(bytes) else { return }
+    let cut = pending.lastSafeCut(preTokenizer.safeCuts) ?? 0
+    try split(upTo: cut, body)
+    pending.remove(upTo: cut, searchedTo: pending.bytes.count)
   }
 
   /// Ends the stream; what follows is another one.
   public func finish(_ body: (_ text: Span<UInt8>, _ ends: [Int]) throws -> Void) throws {
-    try split(upTo: pending.count, body)
-    pending.removeAll(keepingCapacity: true)
-    offset = 0
-    searched = 0
-    wanted = Self.blockSize * threads
+    try split(upTo: pending.bytes.count, body)
+    pending.reset()
   }
 
   private func split(
     upTo end: Int, _ body: (_ text: Span<UInt8>, _ ends: [Int]) throws -> Void
   ) throws {
     if end == 0 { return }
-    let block = pending
+    let block = pending.bytes
     let text = block.span.extracting(0..<end)
     let ranges = preTokenizer.safeCuts.divide(text, into: threads)
     let (preTokenizer, policy) = (preTokenizer, invalidUTF8)
@@ -71,7 +56,7 @@ public final class StreamSplitter {
     }
     for (range, result) in zip(ranges, results) {
       switch result {
-      case .failure(let error): throw error.moved(by: offset + range.lowerBound)
+      case .failure(let error): throw error.moved(by: pending.offset + range.lowerBound)
       case .success(let piece):
         if let replaced = piece.replaced {
           try body(replaced.span, piece.ends)

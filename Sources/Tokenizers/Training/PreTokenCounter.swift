@@ -9,12 +9,7 @@ public final class PreTokenCounter {
   private let invalidUTF8: InvalidUTF8Policy
   private let threads: Int
   private var workers: [PreTokenCounts]
-  private var pending: [UInt8] = []
-  /// How many bytes of this text came before `pending`.
-  private var offset = 0
-  private var searched = 0
-  private var wanted: Int
-  private let blockSize: Int
+  private var pending: PendingText
 
   /// A counter without counts.
   ///
@@ -38,34 +33,22 @@ public final class PreTokenCounter {
     self.preTokenizer = preTokenizer
     self.invalidUTF8 = invalidUTF8
     self.threads = max(1, threads)
-    self.blockSize = blockSize * self.threads
     workers = Array(repeating: PreTokenCounts(), count: self.threads)
-    wanted = self.blockSize
+    pending = PendingText(blockSize: blockSize * self.threads)
   }
 
   /// Takes the next bytes of a text.
   public func append(_ bytes: Span<UInt8>) throws(TokenizerError) {
-    // The pointer is not kept.
-    unsafe bytes.withUnsafeBufferPointer { unsafe pending.append(contentsOf: $0) }
-    guard pending.count >= wanted else { return }
-    let cut = preTokenizer.safeCuts.lastSafeCut(
-      in: pending.span, notBefore: searched, notAfter: pending.count)
-    if let cut {
-      try count(upTo: cut)
-      pending.removeFirst(cut)
-      offset += cut
-    }
-    searched = max(0, pending.count - 4)
-    wanted = pending.count + blockSize
+    guard pending.append(bytes) else { return }
+    let cut = pending.lastSafeCut(preTokenizer.safeCuts) ?? 0
+    try count(upTo: cut)
+    pending.remove(upTo: cut, searchedTo: pending.bytes.count)
   }
 
   /// Ends a text; what follows is another one.
   public func endText() throws(TokenizerError) {
-    try count(upTo: pending.count)
-    pending.removeAll(keepingCapacity: true)
-    offset = 0
-    searched = 0
-    wanted = blockSize
+    try count(upTo: pending.bytes.count)
+    pending.reset()
   }
 
   /// The counts of all texts so far. Call `endText` before.
@@ -78,7 +61,7 @@ public final class PreTokenCounter {
 
   private func count(upTo end: Int) throws(TokenizerError) {
     if end == 0 { return }
-    let block = pending
+    let block = pending.bytes
     let text = block.span.extracting(0..<end)
     let ranges = preTokenizer.safeCuts.divide(text, into: threads)
     let preTokenizer = preTokenizer
@@ -96,7 +79,7 @@ public final class PreTokenCounter {
     }
     workers = taken
     for failure in results {
-      if let failure { throw failure.moved(by: offset) }
+      if let failure { throw failure.moved(by: pending.offset) }
     }
   }
 

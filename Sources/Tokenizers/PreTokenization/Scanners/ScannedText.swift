@@ -20,23 +20,23 @@ struct SplitClass: OptionSet {
 
   /// The classes of a scalar. Unicode 16.0.
   init(_ scalar: UInt32) {
-    if scalar == 0x0A || scalar == 0x0D {
-      self = .lineEnd
-      return
-    }
-    let entry = ScalarClass(scalar)
-    if entry.isWhiteSpace {
+    self = scalar == 0x0A || scalar == 0x0D ? .lineEnd : SplitClass(ScalarClass(scalar))
+  }
+
+  /// The classes of a scalar other than CR and LF.
+  init(_ scalar: ScalarClass) {
+    if scalar.isWhiteSpace {
       self = .space
-    } else if entry.isLetter {
-      switch entry.category {
+    } else if scalar.isNumber {
+      self = .number
+    } else if scalar.isLetter {
+      switch scalar.category {
       case .uppercaseLetter, .titlecaseLetter: self = [.letter, .upper]
       case .lowercaseLetter: self = [.letter, .lower]
       default: self = [.letter, .upper, .lower]
       }
-    } else if entry.isNumber {
-      self = .number
     } else {
-      self = entry.isMark ? [.other, .upper, .lower] : .other
+      self = scalar.isMark ? [.other, .upper, .lower] : .other
     }
   }
 
@@ -48,20 +48,7 @@ private enum SplitClassTables {
   static let ascii: [UInt8] = (0..<128).map { SplitClass($0).rawValue }
 
   /// By category and the bit for white space; beyond ASCII there is no CR or LF.
-  static let byClassByte: [UInt8] = (0..<64).map { byte in
-    let category = GeneralCategory(rawValue: UInt8(byte & 0x1F)) ?? .unassigned
-    if byte & 0x20 != 0 { return SplitClass.space.rawValue }
-    switch category {
-    case .uppercaseLetter, .titlecaseLetter: return ([.letter, .upper] as SplitClass).rawValue
-    case .lowercaseLetter: return ([.letter, .lower] as SplitClass).rawValue
-    case .modifierLetter, .otherLetter:
-      return ([.letter, .upper, .lower] as SplitClass).rawValue
-    case .decimalNumber, .letterNumber, .otherNumber: return SplitClass.number.rawValue
-    case .nonspacingMark, .spacingMark, .enclosingMark:
-      return ([.other, .upper, .lower] as SplitClass).rawValue
-    default: return SplitClass.other.rawValue
-    }
-  }
+  static let byClassByte: [UInt8] = (0..<64).map { SplitClass(ScalarClass(byte: $0)).rawValue }
 }
 
 /// Valid UTF-8 as a scanner reads it: classes of characters, runs of them. Borrows the bytes.
