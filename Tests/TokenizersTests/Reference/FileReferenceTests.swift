@@ -2,6 +2,14 @@ import TestSupport
 import Testing
 import Tokenizers
 
+/// Checks that a tokenizer is written as OpenAI's two files, to the byte.
+private func expectOfficialFiles(of tokenizer: Tokenizer) throws {
+  let model = try #require(tokenizer.model as? BPEModel)
+  let vocab = try GPT2Files.vocab(of: model.vocabulary, specialTokens: tokenizer.specialTokens)
+  #expect(sha256(vocab) == FileReferenceTests.vocabHash)
+  #expect(sha256(GPT2Files.merges(of: model)) == FileReferenceTests.mergesHash)
+}
+
 /// The vocabulary that ships is GPT-2's, to the byte.
 struct ShippedVocabularyTests {
   @Test(arguments: [
@@ -13,11 +21,7 @@ struct ShippedVocabularyTests {
 
   @Test
   func comesOutAsItWentIn() throws {
-    let gpt2 = try SharedVocabularies.gpt2.get()
-    let model = try #require(gpt2.model as? BPEModel)
-    let vocab = try GPT2Files.vocab(of: model.vocabulary, specialTokens: gpt2.specialTokens)
-    #expect(sha256(vocab) == FileReferenceTests.vocabHash)
-    #expect(sha256(GPT2Files.merges(of: model)) == FileReferenceTests.mergesHash)
+    try expectOfficialFiles(of: try SharedVocabularies.gpt2.get())
   }
 }
 
@@ -60,20 +64,12 @@ struct FileReferenceTests {
 
   @Test
   func writtenFromTheOfficialFiles() throws {
-    let gpt2 = try SharedVocabularies.officialGPT2.get()
-    let model = try #require(gpt2.model as? BPEModel)
-    let vocab = try GPT2Files.vocab(of: model.vocabulary, specialTokens: gpt2.specialTokens)
-    #expect(sha256(vocab) == Self.vocabHash)
-    #expect(sha256(GPT2Files.merges(of: model)) == Self.mergesHash)
+    try expectOfficialFiles(of: try SharedVocabularies.officialGPT2.get())
   }
 
   @Test
   func writtenFromTheRankTable() throws {
-    let r50k = try SharedVocabularies.r50k.get()
-    let model = try #require(r50k.model as? BPEModel)
-    let vocab = try GPT2Files.vocab(of: model.vocabulary, specialTokens: r50k.specialTokens)
-    #expect(sha256(vocab) == Self.vocabHash)
-    #expect(sha256(GPT2Files.merges(of: model)) == Self.mergesHash)
+    try expectOfficialFiles(of: try SharedVocabularies.r50k.get())
   }
 
   @Test
