@@ -58,13 +58,18 @@ final class BPEEncoder: TokenEncoder {
 ///
 /// A struct and not part of the class: its methods have all of it to themselves, where each access to
 /// a property of a class would be checked.
-struct PreTokenEncoder: ~Copyable {
+@safe struct PreTokenEncoder: ~Copyable {
   private var merger: BPEMerger
   private var cache = PreTokenCacheStorage()
   private var longCache = LongPreTokenCacheStorage()
-  private var keys: [PreTokenCacheStorage.Key]
+  /// Keys of a batch. Raw memory, as the next: an array would be counted and checked at each access.
+  private let keyMemory: ZeroedMemory
+  private let keys: UnsafeMutablePointer<PreTokenCacheStorage.Key>
   /// Ids on their way to the output, which takes them many at a time.
-  private var buffer: [TokenID]
+  private let bufferMemory: ZeroedMemory
+  private let buffer: UnsafeMutablePointer<TokenID>
+  private let bufferRoom: Int
+  private let batch: Int
   /// Ids of one pre-token that no cache holds.
   private var merged: [TokenID] = []
   /// For models that look whole pre-tokens up before they merge.
@@ -84,9 +89,13 @@ struct PreTokenEncoder: ~Copyable {
   /// - Parameter batch: The most pre-tokens that `encode` is given at a time.
   init(_ model: BPEModel, batch: Int) {
     merger = BPEMerger(model)
-    keys = Array(repeating: PreTokenCacheStorage.Key(low: 0, high: 0), count: batch)
+    self.batch = batch
+    keyMemory = ZeroedMemory(byteCount: batch * MemoryLayout<PreTokenCacheStorage.Key>.stride)
+    unsafe keys = keyMemory.base.assumingMemoryBound(to: PreTokenCacheStorage.Key.self)
     // Four for each pre-token of a batch, and room for some that need more.
-    buffer = [TokenID](repeating: 0, count: 4 * batch + 16 * LongPreTokenCacheStorage.longestKey)
+    bufferRoom = 4 * batch + 16 * LongPreTokenCacheStorage.longestKey
+    bufferMemory = ZeroedMemory(byteCount: bufferRoom * MemoryLayout<TokenID>.stride)
+    unsafe buffer = bufferMemory.base.assumingMemoryBound(to: TokenID.self)
     wholePreTokens = model.looksUpWholePreTokens ? WholePreTokens(model) : nil
   }
 
@@ -94,41 +103,36 @@ struct PreTokenEncoder: ~Copyable {
   mutating func encode(
     _ text: Span<UInt8>, from start: Int, _ ends: Span<Int>, into ids: inout [TokenID]
   ) {
+    precondition(ends.count <= batch)
     prepare(text, from: start, ends)
     var index = 0
     var count = 0
     while true {
       // Runs over pre-tokens that the short cache holds; stops at one that it does not.
-      index = unsafe keys.withUnsafeBufferPointer { keys in
-        unsafe buffer.withUnsafeMutableBufferPointer { output in
-          // Both were made for a whole batch, and a batch is never empty. Room is kept below.
-          unsafe cache.find(
-            keys.baseAddress.unsafelyUnwrapped, index..<ends.count,
-            into: output.baseAddress.unsafelyUnwrapped, count: &count)
-        }
-      }
+      // Both were made for a whole batch; room is kept below.
+      index = unsafe cache.find(keys, index..<ends.count, into: buffer, count: &count)
       if index == ends.count { break }
       let preToken = text.extracting((index == 0 ? start : ends[index - 1])..<ends[index])
       // This one takes at most an id a byte, each of those behind it at most four.
-      if count + preToken.count + 4 * (ends.count - index) > buffer.count {
-        ids.append(buffer, 0..<count)
+      if count + preToken.count + 4 * (ends.count - index) > bufferRoom {
+        append(count, to: &ids)
         count = 0
       }
       if preToken.count > LongPreTokenCacheStorage.longestKey {
-        ids.append(buffer, 0..<count)
+        append(count, to: &ids)
         count = 0
         encodeNew(preToken, into: &ids)
       } else {
-        count += encodeMiss(preToken, keys[index], at: count)
+        count += encodeMiss(preToken, unsafe keys[index], at: count)
       }
       index += 1
     }
-    ids.append(buffer, 0..<count)
+    append(count, to: &ids)
   }
 
   /// Makes the keys of a batch, and has the slots of both caches brought near.
   private mutating func prepare(_ text: Span<UInt8>, from start: Int, _ ends: Span<Int>) {
-    cache.prepare(text, from: start, ends, keys: &keys)
+    unsafe cache.prepare(text, from: start, ends, keys: keys)
     var start = start
     for index in ends.indices {
       let end = ends[index]
@@ -137,7 +141,7 @@ struct PreTokenEncoder: ~Copyable {
       {
         let hash = LongPreTokenCacheStorage.hash(text.extracting(start..<end))
         // The zero key's other half is free: it keeps the hash.
-        keys[index].low = hash
+        unsafe keys[index].low = hash
         longCache.prefetch(hash)
       }
       start = end
@@ -151,18 +155,15 @@ struct PreTokenEncoder: ~Copyable {
     _ preToken: Span<UInt8>, _ key: PreTokenCacheStorage.Key, at count: Int
   ) -> Int {
     let hash = key.high == 0 ? key.low : key.hash
-    let found = unsafe buffer.withUnsafeMutableBufferPointer { output in
-      // The caller has made room for an id a byte.
-      unsafe longCache.find(
-        preToken, hash: hash, into: output.baseAddress.unsafelyUnwrapped + count)
-    }
+    // The caller has made room for an id a byte.
+    let found = unsafe longCache.find(preToken, hash: hash, into: buffer + count)
     if found > 0 { return found }
     var merged: [TokenID] = []
     swap(&merged, &self.merged)
     defer { swap(&merged, &self.merged) }
     merged.removeAll(keepingCapacity: true)
     encodeNew(preToken, into: &merged)
-    for offset in merged.indices { buffer[count + offset] = merged[offset] }
+    for offset in merged.indices { unsafe buffer[count + offset] = merged[offset] }
     if preToken.count <= PreTokenCacheStorage.longestKey, merged.count <= 4 {
       var four = SIMD4<UInt32>.zero
       for offset in merged.indices { four[offset] = merged[offset].rawValue }
@@ -173,6 +174,12 @@ struct PreTokenEncoder: ~Copyable {
     return merged.count
   }
 
+  /// Appends what `buffer` holds.
+  private func append(_ count: Int, to ids: inout [TokenID]) {
+    // `count` ids were written to the buffer.
+    unsafe ids.append(contentsOf: UnsafeBufferPointer(start: buffer, count: count))
+  }
+
   /// Encodes one pre-token without the caches.
   private mutating func encodeNew(_ preToken: Span<UInt8>, into ids: inout [TokenID]) {
     if let wholePreTokens, let id = wholePreTokens.vocabulary.id(of: preToken),
@@ -181,17 +188,6 @@ struct PreTokenEncoder: ~Copyable {
       ids.append(id)
     } else {
       merger.merge(preToken, into: &ids)
-    }
-  }
-}
-
-extension [TokenID] {
-  /// Appends a range of another array, without making a slice of it.
-  @inline(__always)
-  fileprivate mutating func append(_ other: [TokenID], _ range: Range<Int>) {
-    unsafe other.withUnsafeBufferPointer { buffer in
-      // Ranges are checked against the bounds of the buffer by its subscript.
-      unsafe append(contentsOf: UnsafeBufferPointer(rebasing: buffer[range]))
     }
   }
 }

@@ -95,27 +95,24 @@ internal import CKernels
   ///   - text: What the pre-tokens are ranges of.
   ///   - start: Where the first of them begins.
   ///   - ends: Where they end.
-  ///   - keys: Has as many elements as `ends`, or more. A pre-token that is too long for a key gets
+  ///   - keys: Has room for as many elements as `ends` has. A pre-token that is too long for a key gets
   ///     one whose `high` is zero, which no slot holds.
   func prepare(
-    _ text: Span<UInt8>, from start: Int, _ ends: Span<Int>, keys: inout [Key]
+    _ text: Span<UInt8>, from start: Int, _ ends: Span<Int>, keys: UnsafeMutablePointer<Key>
   ) {
-    precondition(keys.count >= ends.count)
     unsafe text.withUnsafeBufferPointer { text in
-      unsafe keys.withUnsafeMutableBufferPointer { keys in
-        guard let base = text.baseAddress else { return }
-        let slots = unsafe slots
-        let shift = UInt64(64 &- bits)
-        var start = start
-        for index in ends.indices {
-          let end = ends[index]
-          // start..<end lie in the text, as the caller's contract says.
-          let key = unsafe Self.key(
-            base + start, length: end &- start, available: text.count &- start)
-          unsafe keys[index] = key
-          unsafe prefetch_line(slots + Int(truncatingIfNeeded: key.hash >> shift))
-          start = end
-        }
+      guard let base = text.baseAddress else { return }
+      let slots = unsafe slots
+      let shift = UInt64(64 &- bits)
+      var start = start
+      for index in ends.indices {
+        let end = ends[index]
+        // start..<end lie in the text, as the caller's contract says.
+        let key = unsafe Self.key(
+          base + start, length: end &- start, available: text.count &- start)
+        unsafe keys[index] = key
+        unsafe prefetch_line(slots + Int(truncatingIfNeeded: key.hash >> shift))
+        start = end
       }
     }
   }
