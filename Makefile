@@ -5,6 +5,8 @@
 #   demo       install what is missing, build, do the main job on a real text
 #   install    PREFIX=/usr/local DESTDIR=: program, vocabularies, completions, manual page
 #   uninstall  take the same files away again
+#   bench      time the library on texts of several kinds, answers checked first
+#   bench-peers  the same beside other tokenizers, which it installs from PyPI, in turns
 #   format     rewrite the sources in the project's format
 #   lint       complain about format and about imports that cross the fence
 #   setup      install the system packages: PCRE2, ICU, OpenBLAS
@@ -20,7 +22,7 @@ RELEASE += --static-swift-stdlib
 endif
 
 .DEFAULT_GOAL := build
-.PHONY: build test check demo install uninstall format lint setup clean
+.PHONY: build test check demo install uninstall bench bench-peers format lint setup clean
 
 build:
 	scripts/setup --check
@@ -42,6 +44,12 @@ install:
 
 uninstall:
 	scripts/install --uninstall --prefix '$(PREFIX)' --destdir '$(DESTDIR)'
+
+bench:
+	scripts/bench
+
+bench-peers:
+	scripts/bench-peers
 
 format:
 	$(SWIFT) format --in-place --parallel --recursive Sources Tests Package.swift
