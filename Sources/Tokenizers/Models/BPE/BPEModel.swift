@@ -43,10 +43,10 @@ public struct BPEModel: TokenModel {
     vocabulary: Vocabulary, merges: [Merge], preTokenizer: any PreTokenizer,
     specialTokens: SpecialTokens = SpecialTokens(), looksUpWholePreTokens: Bool = false
   ) throws(VocabularyError) {
-    var idOfByte: [UInt32] = []
+    var idOfByte: [TokenID] = []
     for byte in UInt8.min...UInt8.max {
       guard let id = vocabulary.id(of: [byte]) else { throw .missingByte(byte) }
-      idOfByte.append(id.rawValue)
+      idOfByte.append(id)
     }
     let arena = vocabulary.arena.span
     for (rank, merge) in merges.enumerated() {
