@@ -148,7 +148,9 @@ extension TokenizerError {
       .specialTokenInText(text, offset: place(offset))
     case .preTokenization(.matchFailed(let message, let offset)):
       .preTokenization(.matchFailed(message: message, offset: place(offset)))
-    case .preTokenization(.badPattern), .unknownTokenID, .segmentation, .noSuchSpecialToken: self
+    case .preTokenization(.badPattern), .preTokenization(.engine), .unknownTokenID, .segmentation,
+      .noSuchSpecialToken:
+      self
     }
   }
 }

@@ -43,7 +43,7 @@ struct Table: ParsableCommand {
   var texts: [String]
 
   func run() throws {
-    guard let engine = PreTokenizerEngine(rawValue: engine) else {
+    guard let engine = Engine(rawValue: engine) else {
       throw ValidationError("there is no engine '\(engine)'")
     }
     let wanted = Set(cases.split(separator: ",").map(String.init))
@@ -63,7 +63,7 @@ struct Table: ParsableCommand {
   }
 
   private func run(
-    _ tokenizer: Tokenizer, _ engine: PreTokenizerEngine, _ corpus: Corpus, _ wanted: Set<String>,
+    _ tokenizer: Tokenizer, _ engine: Engine, _ corpus: Corpus, _ wanted: Set<String>,
     _ known: Definitions
   ) throws {
     let pattern = tokenizer.splitPattern ?? .gpt2
@@ -145,7 +145,7 @@ struct Table: ParsableCommand {
 
   private static func train(_ bytes: [UInt8], _ size: Int) throws -> [String] {
     let counter = PreTokenCounter(
-      preTokenizer: try PreTokenizerEngine.automatic.makePreTokenizer(for: .gpt2), threads: 2)
+      preTokenizer: try Engine.automatic.makePreTokenizer(for: .gpt2), threads: 2)
     try counter.append(bytes.span)
     try counter.endText()
     let result = try BPETrainer(goal: .vocabularySize(size)).train(counter.takeCounts())

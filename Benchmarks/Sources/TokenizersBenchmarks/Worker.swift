@@ -33,7 +33,7 @@ struct Worker: ParsableCommand {
   private static let block = 1 << 20
 
   func run() throws {
-    guard let engine = PreTokenizerEngine(rawValue: engine) else {
+    guard let engine = Engine(rawValue: engine) else {
       throw ValidationError("there is no engine '\(engine)'")
     }
     let clock = ContinuousClock()

@@ -19,13 +19,13 @@
 ///    it.
 /// 2. *Before CR or LF, after a visible character* (GPT-2). As 1, since its punctuation takes no
 ///    line ends.
-/// 3. *Before CR or LF, after a letter or number* (cl100k, o200k). As 1: only ` ?[^\s\p{L}\p{N}]+`
+/// 3. *Before CR or LF, after a letter or number* (cl100k, llama3, qwen2, o200k). As 1: only ` ?[^\s\p{L}\p{N}]+`
 ///    takes line ends, and what stands before those is never a letter or number (it is such a
 ///    character or, in o200k, a slash or another line end).
-/// 4. *After CR or LF, before a visible character* (cl100k; o200k except before a slash). No
+/// 4. *After CR or LF, before a visible character* (cl100k, llama3, qwen2; o200k except before a slash). No
 ///    alternative goes on from CR or LF to a visible character, but o200k's `[\r\n/]*`. What
 ///    punctuation has not taken of the run of white space that ends at *c* is matched as a whole by
-///    `\s*[\r\n]` in cl100k, `\s*[\r\n]+` in o200k, and by `\s++\z` or the same when the text ends
+///    `\s*[\r\n]` in cl100k, `\s*[\r\n]+` in the others, and by `\s++\z` or the same when the text ends
 ///    at *c*: one pre-token both times. (GPT-2's `\s+(?!\S)` would leave the last line end to
 ///    itself.)
 public enum SafeCutRule: Hashable, Sendable {
@@ -43,7 +43,7 @@ public enum SafeCutRule: Hashable, Sendable {
     /// Before a line end that follows no white space (GPT-2).
     case afterVisible
     /// Before a line end that follows a letter or number, and after one before no white space
-    /// (cl100k).
+    /// (cl100k, llama3, qwen2).
     case afterLettersAndBeforeVisible
     /// The same, but not before a slash (o200k).
     case afterLettersAndBeforeVisibleButSlash

@@ -29,6 +29,7 @@ struct CountCommand: ParsableCommand {
   var json = false
 
   @OptionGroup var output: OutputOptions
+  @OptionGroup var engine: EngineOptions
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var reporting: RunOptions
   @OptionGroup var input: InputOptions
@@ -47,7 +48,7 @@ struct CountCommand: ParsableCommand {
 
   func run() throws {
     let inputs = try input.open()
-    let tokenizer = try vocabulary.load()
+    let tokenizer = try vocabulary.load(engine)
     let encoder = StreamEncoder(
       tokenizer, options: EncodingOptions(special: special, invalidUTF8: text.invalidUTF8),
       threads: threads.count)

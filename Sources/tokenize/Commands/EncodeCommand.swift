@@ -49,6 +49,7 @@ struct EncodeCommand: ParsableCommand {
   var addSpecialTokens = false
 
   @OptionGroup var output: OutputOptions
+  @OptionGroup var engine: EngineOptions
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var reporting: RunOptions
   @OptionGroup var input: InputOptions
@@ -62,7 +63,7 @@ struct EncodeCommand: ParsableCommand {
   func run() throws {
     let diagnostics = reporting.diagnostics
     let inputs = try input.open()
-    let tokenizer = try vocabulary.load()
+    let tokenizer = try vocabulary.load(engine)
     if offsets { try checkOffsets(tokenizer) }
     let output = try output.open()
     let job = EncodingJob(

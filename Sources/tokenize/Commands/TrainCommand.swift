@@ -86,6 +86,7 @@ struct TrainCommand: ParsableCommand {
   @Flag(help: "Replace a folder of this program's that is there already.")
   var force = false
 
+  @OptionGroup var engine: EngineOptions
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var reporting: RunOptions
   @OptionGroup var input: InputOptions
@@ -169,7 +170,7 @@ struct TrainCommand: ParsableCommand {
 
   private func trainBPE(_ corpus: CorpusReader) throws -> TrainedTokenizer {
     let splitPattern = try pattern?.checked() ?? .gpt2
-    let preTokenizer = try PreTokenizerEngine.automatic.makePreTokenizer(for: splitPattern)
+    let preTokenizer = try engine.checked().makePreTokenizer(for: splitPattern)
     // Lines are short texts, for which starting threads costs more than it saves.
     let counter = PreTokenCounter(
       preTokenizer: preTokenizer, invalidUTF8: text.invalidUTF8, threads: lines ? 1 : threads.count)

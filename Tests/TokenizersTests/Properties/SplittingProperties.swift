@@ -14,14 +14,13 @@ import Testing
     init(_ pattern: SplitPattern) throws {
       name = pattern.name
       definition = try PatternPreTokenizer(pattern, strategy: .definition)
-      engines =
-        [
-          ("PCRE2", try PatternPreTokenizer(pattern)),
-          ("scanner", try #require(PatternScanner(pattern))),
-        ]
-        + MaskScanner.Level.allCases.compactMap { level in
-          MaskScanner(pattern, level: level).map { ("masks at \(level)", $0) }
+      // Of the engines that run kernels each is another one only where the pattern has kernels.
+      engines = try Engine.available.compactMap { engine in
+        if let level = MaskScanner.Level(engine), MaskScanner(pattern, level: level) == nil {
+          return nil
         }
+        return (engine.rawValue, try engine.makePreTokenizer(for: pattern))
+      }
     }
 
     /// Compares each engine with the definition.

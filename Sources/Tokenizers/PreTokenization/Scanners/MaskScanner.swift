@@ -12,6 +12,17 @@ struct MaskScanner: PreTokenizer {
 
     /// The highest level that this processor has.
     static let best = Level(rawValue: split_best_level()) ?? .baseline
+
+    /// The level of an engine, nil for those that do not run kernels.
+    init?(_ engine: Engine) {
+      switch engine {
+      case .automatic: self = .best
+      case .baseline: self = .baseline
+      case .avx2: self = .avx2
+      case .avx512: self = .avx512
+      case .reference, .portable: return nil
+      }
+    }
   }
 
   /// Ends found in one call of a kernel.
