@@ -1,4 +1,4 @@
-// Pre-tokens as keys of the cache: sixteen bytes each, hashed by the processor's CRC32.
+// Pre-tokens as keys of the cache: sixteen bytes each, hashed by the processor's CRC32; and looking them up.
 #ifndef KEY_KERNELS_H
 #define KEY_KERNELS_H
 
@@ -16,17 +16,45 @@ enum { KEY_LONGEST_INLINE = 15, KEY_LONGEST = 256 };
 // `high` of a pre-token that the cache never holds.
 static const uint64_t KEY_TOO_LONG = 0x00FFFFFFFFFFFFFF;
 
-// Whether this processor can run the functions below.
+// Whether this processor can run the functions below: CRC32, BMI2, AVX2.
 int keys_have_crc32(void);
 
-// Makes the keys and hashes of `n` pre-tokens, and has the cache lines of their slots brought near.
-//
-// The first pre-token begins at `start` in the `count` bytes of `text`, each ends at its element of
-// `ends` and the next begins there. A slot is 32 bytes, `mask` one less than the number of slots.
-void keys_fill_crc32(const uint8_t *text, size_t count, size_t start, const intptr_t *ends, size_t n,
-                     pre_token_key *keys, uint32_t *hashes, const void *slots, uint32_t mask);
+// A slot of the cache: a key, whose four highest bits say how many ids there are, or SLOT_IN_ARENA; and
+// the ids, or their place.
+typedef struct {
+  pre_token_key key;
+  uint64_t payload[2];
+} pre_token_slot;
+
+enum { SLOT_IN_ARENA = 15, SLOT_WIDE_IDS = 4, SLOT_NARROW_IDS = 8 };
+
+// A cache as it is: its slots, one less than how many there are, and the arena.
+typedef struct {
+  const pre_token_slot *slots;
+  uint32_t mask;
+  const uint8_t *arena;
+} pre_token_cache;
+
+// A batch of pre-tokens: the first begins at `start` in the `count` bytes of `text`, each ends at its
+// element of `ends` and the next begins there.
+typedef struct {
+  const uint8_t *text;
+  size_t count, start;
+  const intptr_t *ends;
+  size_t n;
+} pre_token_batch;
+
+// Makes the keys and hashes of a batch, and has the cache lines of their slots brought near.
+void keys_fill_crc32(const pre_token_batch *batch, const pre_token_cache *cache, pre_token_key *keys,
+                     uint32_t *hashes);
 
 // The hash of one key, as above.
 uint32_t keys_hash_crc32(pre_token_key key);
+
+// Writes the ids of the pre-tokens from `index` on to `ids`, from `*written` on, up to the first that the
+// cache does not hold; returns which that is, or `batch->n`. `ids` has room for an id a byte, and eight.
+// `is_narrow` says whether ids in slots have 16 bits.
+size_t keys_find(const pre_token_batch *batch, const pre_token_cache *cache, const pre_token_key *keys,
+                 const uint32_t *hashes, int is_narrow, size_t index, uint32_t *ids, size_t *written);
 
 #endif

@@ -1,3 +1,4 @@
+import CKernels
 import TestSupport
 import Testing
 
@@ -83,8 +84,12 @@ extension PreTokenCacheStorage {
         unsafe keys.withUnsafeMutableBufferPointer { keys in
           unsafe hashes.withUnsafeMutableBufferPointer { hashes in
             // Both have an element for each end.
-            guard let keys = keys.baseAddress, let hashes = hashes.baseAddress else { return }
-            unsafe cache.prepare(text, from: 0, ends, keys: keys, hashes: hashes)
+            guard let base = text.baseAddress, let ends = ends.baseAddress,
+              let firstKey = keys.baseAddress, let hashes = hashes.baseAddress
+            else { return }
+            unsafe cache.prepare(
+              pre_token_batch(text: base, count: text.count, start: 0, ends: ends, n: keys.count),
+              keys: firstKey, hashes: hashes)
           }
         }
       }

@@ -17,7 +17,7 @@ internal import CKernels
   }
 
   /// The highest bits of a slot's `high` where the payload is a place in the arena.
-  static let inArena: UInt64 = 15
+  static let inArena = UInt64(SLOT_IN_ARENA)
 
   /// How far the table grows.
   struct Bounds {
@@ -60,36 +60,45 @@ internal import CKernels
   @inline(__always)
   var mask: Int { 1 &<< bits &- 1 }
 
+  /// The table as the kernels see it, until it changes.
+  @inline(__always)
+  var view: pre_token_cache {
+    // A slot here and there are the same 32 bytes.
+    unsafe pre_token_cache(
+      slots: UnsafeRawPointer(slots).assumingMemoryBound(to: pre_token_slot.self),
+      mask: UInt32(truncatingIfNeeded: mask), arena: arena.assumingMemoryBound(to: UInt8.self))
+  }
+
   /// Makes keys and hashes for pre-tokens that are looked up soon, and has their slots brought near.
   ///
   /// Looking a slot up is a wait for memory, unless it was asked for some hundred instructions before:
   /// so keys are made for a whole batch first, then all are looked up.
   ///
   /// - Parameters:
-  ///   - text: What the pre-tokens are ranges of.
-  ///   - start: Where the first of them begins.
-  ///   - ends: Where they end.
-  ///   - keys: Has room for as many elements as `ends` has.
+  ///   - batch: The pre-tokens.
+  ///   - keys: Has room for as many elements as there are pre-tokens.
   ///   - hashes: The same.
   func prepare(
-    _ text: UnsafeBufferPointer<UInt8>, from start: Int, _ ends: UnsafeBufferPointer<Int>,
-    keys: UnsafeMutablePointer<PreTokenKey>, hashes: UnsafeMutablePointer<UInt32>
+    _ batch: pre_token_batch, keys: UnsafeMutablePointer<PreTokenKey>,
+    hashes: UnsafeMutablePointer<UInt32>
   ) {
-    guard let base = text.baseAddress, let firstEnd = ends.baseAddress else { return }
     if hash == .crc32 {
       // The kernel reads the text, and writes an element for each end.
-      unsafe keys_fill_crc32(
-        base, text.count, start, firstEnd, ends.count, keys, hashes, slots, UInt32(mask))
+      unsafe withUnsafePointer(to: batch) { batch in
+        unsafe withUnsafePointer(to: view) { view in
+          unsafe keys_fill_crc32(batch, view, keys, hashes)
+        }
+      }
       return
     }
     let slots = unsafe slots
     let mask = mask
-    var start = start
-    for index in 0..<ends.count {
-      let end = unsafe firstEnd[index]
+    var start = unsafe batch.start
+    for index in 0..<(unsafe batch.n) {
+      let end = unsafe batch.ends[index]
       // start..<end lie in the text, as the caller's contract says.
       let key = unsafe PreTokenKey(
-        base + start, length: end &- start, available: text.count &- start)
+        batch.text + start, length: end &- start, available: batch.count &- start)
       let hash = key.hash
       unsafe keys[index] = key
       unsafe hashes[index] = hash

@@ -58,63 +58,47 @@ internal import CKernels
     // The pointers are used while the spans live.
     unsafe text.withUnsafeBufferPointer { text in
       unsafe ends.withUnsafeBufferPointer { ends in
+        guard let base = text.baseAddress, let firstEnd = ends.baseAddress else { return }
         var start = start
         var index = 0
         while index < ends.count {
-          let batch = unsafe UnsafeBufferPointer(
-            rebasing: ends[index..<min(ends.count, index &+ Self.batch)])
-          unsafe encodeBatch(text, from: start, batch, into: &ids)
-          index &+= batch.count
+          let count = min(ends.count &- index, Self.batch)
+          unsafe encode(
+            pre_token_batch(
+              text: base, count: text.count, start: start, ends: firstEnd + index, n: count),
+            into: &ids)
+          index &+= count
           start = unsafe ends[index &- 1]
         }
       }
     }
   }
 
-  /// What the ids of a run of pre-tokens are made from, and where they go.
-  @safe private struct Run {
-    let text: UnsafeBufferPointer<UInt8>
-    /// Where the first pre-token of the batch begins.
-    let start: Int
-    let ends: UnsafeBufferPointer<Int>
-    /// The next pre-token.
+  private mutating func encode(_ batch: pre_token_batch, into ids: inout [TokenID]) {
+    unsafe cache.prepare(batch, keys: keys, hashes: hashes)
+    let count = unsafe batch.n
     var index = 0
-
-    /// The bytes of a pre-token.
-    @inline(__always)
-    func preToken(_ index: Int) -> UnsafeBufferPointer<UInt8> {
-      let start = index == 0 ? start : unsafe ends[index &- 1]
-      return unsafe UnsafeBufferPointer(rebasing: text[start..<ends[index]])
-    }
-  }
-
-  private mutating func encodeBatch(
-    _ text: UnsafeBufferPointer<UInt8>, from start: Int, _ ends: UnsafeBufferPointer<Int>,
-    into ids: inout [TokenID]
-  ) {
-    unsafe cache.prepare(text, from: start, ends, keys: keys, hashes: hashes)
-    var run = unsafe Run(text: text, start: start, ends: ends)
-    while run.index < ends.count {
-      let position = run.index == 0 ? start : unsafe ends[run.index - 1]
+    while index < count {
+      let start = unsafe index == 0 ? batch.start : batch.ends[index - 1]
       // At most an id a byte, of pre-tokens that the cache may hold, and what is written too much.
       let room =
         unsafe min(
-          ends[ends.count - 1] - position, PreTokenKey.longest * (ends.count - run.index)) + 8
+          batch.ends[count - 1] - start, PreTokenKey.longest * (count - index)) + 8
       if ids.capacity - ids.count < room { ids.reserveCapacity(max(2 * ids.count, 4096) + room) }
       ids.append(addingCapacity: room) { output in
         unsafe output.withUnsafeMutableBufferPointer { buffer, initialized in
           guard let base = buffer.baseAddress else { return }
           if isNarrow {
-            unsafe encode(&run, NarrowIDs.self, to: base, &initialized)
+            unsafe encode(batch, NarrowIDs.self, from: &index, to: base, &initialized)
           } else {
-            unsafe encode(&run, WideIDs.self, to: base, &initialized)
+            unsafe encode(batch, WideIDs.self, from: &index, to: base, &initialized)
           }
         }
       }
-      if run.index < ends.count {
+      if index < count {
         // One that is too long for the cache.
-        unsafe encodeNew(run.preToken(run.index).span, into: &ids)
-        run.index += 1
+        unsafe encodeNew(batch.preToken(index).span, into: &ids)
+        index += 1
       }
     }
   }
@@ -122,21 +106,58 @@ internal import CKernels
   /// Encodes up to the first pre-token that is too long for the cache.
   ///
   /// - Parameters:
+  ///   - index: The next pre-token.
   ///   - output: Has room for an id a byte, and eight more.
   ///   - count: How many ids are there already; raised by those written.
   @inline(__always)
   private mutating func encode<Inline: InlineIDs>(
-    _ run: inout Run, _: Inline.Type, to output: UnsafeMutablePointer<TokenID>,
+    _ batch: pre_token_batch, _: Inline.Type, from index: inout Int,
+    to output: UnsafeMutablePointer<TokenID>, _ count: inout Int
+  ) {
+    while true {
+      if cache.hash == .crc32 {
+        unsafe findByKernel(batch, from: &index, to: output, &count)
+      } else {
+        unsafe find(batch, Inline.self, from: &index, to: output, &count)
+      }
+      // The first that was not found, if it may be remembered.
+      guard unsafe index < batch.n, unsafe keys[index].high != PreTokenKey.tooLong.high else {
+        return
+      }
+      count &+= unsafe encodeMiss(batch.preToken(index), at: index, Inline.self, output + count)
+      index &+= 1
+    }
+  }
+
+  /// `find`, by the kernel.
+  @inline(__always)
+  private func findByKernel(
+    _ batch: pre_token_batch, from index: inout Int, to output: UnsafeMutablePointer<TokenID>,
     _ count: inout Int
+  ) {
+    // Ids have the layout of UInt32; the kernel writes within the room that `find` has too.
+    unsafe withUnsafePointer(to: batch) { batch in
+      unsafe withUnsafePointer(to: cache.view) { view in
+        index = unsafe keys_find(
+          batch, view, keys, hashes, isNarrow ? 1 : 0, index,
+          UnsafeMutableRawPointer(output).assumingMemoryBound(to: UInt32.self), &count)
+      }
+    }
+  }
+
+  /// Writes the ids of pre-tokens up to the first that the cache does not hold.
+  @inline(__always)
+  private func find<Inline: InlineIDs>(
+    _ batch: pre_token_batch, _: Inline.Type, from index: inout Int,
+    to output: UnsafeMutablePointer<TokenID>, _ count: inout Int
   ) {
     let keys = unsafe keys
     let hashes = unsafe hashes
-    let end = unsafe run.ends.count
-    var slots = unsafe cache.slots
-    var mask = cache.mask
-    var index = run.index
+    let end = unsafe batch.n
+    let slots = unsafe cache.slots
+    let mask = cache.mask
     var written = count
-    while index < end {
+    search: while index < end {
       let key = unsafe keys[index]
       var position = Int(unsafe hashes[index]) & mask
       while true {
@@ -145,49 +166,34 @@ internal import CKernels
         let difference = unsafe slot.pointee.key.high ^ key.high
         if unsafe (slot.pointee.key.low ^ key.low) | difference &<< 4 == 0 {
           let payload = unsafe slot.pointee.payload
-          if difference >> 60 <= UInt64(Inline.limit) {
+          if difference >> 60 != PreTokenCacheStorage.inArena {
             unsafe Inline.write(payload, to: UnsafeMutableRawPointer(output + written))
             written &+= Int(truncatingIfNeeded: difference >> 60)
-          } else if let more = unsafe copyFromArena(
-            payload, key, run, index, to: output + written)
-          {
+            break
+          }
+          if let more = unsafe copyFromArena(payload, key, batch, index, to: output + written) {
             written &+= more
-          } else {
-            // Another pre-token of the same length and hash, which has the place.
-            written &+= unsafe encodeMiss(run.preToken(index), nil, Inline.self, output + written)
+            break
           }
-          break
         }
-        if unsafe slot.pointee.key.high == 0 {
-          if key.high == PreTokenKey.tooLong.high {
-            run.index = index
-            count = written
-            return
-          }
-          written &+= unsafe encodeMiss(run.preToken(index), key, Inline.self, output + written)
-          // The cache may have grown.
-          unsafe slots = cache.slots
-          mask = cache.mask
-          break
-        }
+        if unsafe slot.pointee.key.high == 0 { break search }
         position = (position &+ 1) & mask
       }
       index &+= 1
     }
-    run.index = index
     count = written
   }
 
   /// Writes the ids that a slot refers to; nil if they are another pre-token's.
   @inline(__always)
   private func copyFromArena(
-    _ payload: SIMD2<UInt64>, _ key: PreTokenKey, _ run: Run, _ index: Int,
+    _ payload: SIMD2<UInt64>, _ key: PreTokenKey, _ batch: pre_token_batch, _ index: Int,
     to output: UnsafeMutablePointer<TokenID>
   ) -> Int? {
     var source = unsafe cache.arena + Int(UInt32(truncatingIfNeeded: payload[0]))
     let count = Int(truncatingIfNeeded: payload[0] >> 32)
     if key.isHashed {
-      let preToken = unsafe UnsafeRawBufferPointer(run.preToken(index))
+      let preToken = unsafe UnsafeRawBufferPointer(batch.preToken(index))
       guard unsafe Self.isEqual(preToken, source) else { return nil }
       unsafe source += (preToken.count &+ 3) & ~3
     }
@@ -219,12 +225,12 @@ internal import CKernels
     }
   }
 
-  /// Encodes one pre-token that the cache does not hold, and remembers it if it has a key.
+  /// Encodes one pre-token that was not found, and remembers it.
   ///
   /// - Returns: How many ids were written to `output`, which has room for an id a byte.
   @inline(never)
   private mutating func encodeMiss<Inline: InlineIDs>(
-    _ preToken: UnsafeBufferPointer<UInt8>, _ key: PreTokenKey?, _: Inline.Type,
+    _ preToken: UnsafeBufferPointer<UInt8>, at index: Int, _: Inline.Type,
     _ output: UnsafeMutablePointer<TokenID>
   ) -> Int {
     var count = 0
@@ -244,11 +250,9 @@ internal import CKernels
       count = merged.count
       for index in 0..<count { unsafe output[index] = merged[index] }
     }
-    if let key {
-      let ids = unsafe UnsafeBufferPointer(start: output, count: count)
-      unsafe cache.insert(
-        key, UnsafeRawBufferPointer(preToken), inline: Inline.pack(ids), ids)
-    }
+    let ids = unsafe UnsafeBufferPointer(start: output, count: count)
+    unsafe cache.insert(
+      keys[index], UnsafeRawBufferPointer(preToken), inline: Inline.pack(ids), ids)
     return count
   }
 
@@ -268,5 +272,14 @@ internal import CKernels
       !wholePreTokens.special.contains(id)
     else { return nil }
     return id
+  }
+}
+
+extension pre_token_batch {
+  /// The bytes of a pre-token.
+  @inline(__always)
+  fileprivate func preToken(_ index: Int) -> UnsafeBufferPointer<UInt8> {
+    let begin = unsafe index == 0 ? start : ends[index &- 1]
+    return unsafe UnsafeBufferPointer(start: text + begin, count: ends[index] &- begin)
   }
 }
