@@ -10,6 +10,10 @@ struct BPEMerger: ~Copyable {
   static let longestScan = 64
 
   private let table: MergeTableStorage
+  private let model: BPEModel
+  /// For long pre-tokens; nil until one comes, and for models that only the heap can do.
+  private var backtracking: BacktrackingMerger?
+  private var isHeapOnly = false
   /// Scratch of the scan.
   private var parts = [Part](repeating: Part(id: 0, rank: 0, merged: 0), count: longestScan)
 
@@ -22,6 +26,7 @@ struct BPEMerger: ~Copyable {
 
   init(_ model: BPEModel) {
     table = model.mergeTable
+    self.model = model
   }
 
   /// Appends the ids of one pre-token to `output`.
@@ -29,7 +34,22 @@ struct BPEMerger: ~Copyable {
     if bytes.count <= Self.longestScan {
       mergeByScan(bytes, into: &output)
     } else {
+      mergeLong(bytes, into: &output)
+    }
+  }
+
+  /// By backtracking if the model allows it and there is enough to do, else by the heap.
+  private mutating func mergeLong(_ bytes: Span<UInt8>, into output: inout [TokenID]) {
+    if backtracking == nil, !isHeapOnly {
+      let (tables, isFinal) = model.longMergeTables.tables(
+        for: bytes.count, model.vocabulary, model.merges, table)
+      backtracking = tables.map { BacktrackingMerger($0, table) }
+      isHeapOnly = isFinal && tables == nil
+    }
+    if backtracking == nil {
       mergeByHeap(bytes, into: &output)
+    } else {
+      backtracking?.merge(bytes, into: &output)
     }
   }
 
