@@ -183,6 +183,8 @@ public enum VocabularyError: Error, Hashable, Sendable {
   case unknownTokenInMerge(rank: Int)
   /// The same pair stands twice among the merges: the rank of the second.
   case duplicateMerge(rank: Int)
+  /// More merges, or tokens in merges, than 2,097,150, which is what fits in the table of merges.
+  case tooManyMerges
 }
 
 extension VocabularyError: CustomStringConvertible {
@@ -198,6 +200,7 @@ extension VocabularyError: CustomStringConvertible {
     case .unknownTokenInMerge(let rank):
       "merge \(rank) names a token, or makes one, that the vocabulary does not hold"
     case .duplicateMerge(let rank): "merge \(rank) repeats an earlier pair"
+    case .tooManyMerges: "there are more than 2,097,150 merges, or tokens in them"
     }
   }
 }

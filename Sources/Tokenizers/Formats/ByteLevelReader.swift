@@ -141,7 +141,7 @@
     var hash = TokenHash()
     while true {
       // In bounds: `position` is compared with `count` before the byte is read.
-      guard unsafe position < count, length < Self.longestToken else { return nil }
+      guard position < count, length < Self.longestToken else { return nil }
       let byte = unsafe file[position]
       let plain = unsafe plain[Int(byte)]
       let value: UInt8

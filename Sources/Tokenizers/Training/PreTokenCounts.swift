@@ -24,7 +24,7 @@ public struct PreTokenCounts: Sendable {
 
   /// Adds occurrences of a pre-token. Amortised O(length).
   public mutating func add(_ preToken: Span<UInt8>, count: Int = 1) {
-    add(preToken, hash: LongPreTokenCacheStorage.hash(preToken), count: count)
+    add(preToken, hash: PreTokenKey.hash(preToken), count: count)
   }
 
   /// Adds all that `other` has counted.

@@ -51,6 +51,16 @@ import Testing
     }
   }
 
+  /// Text as people write it, in which masks hardly ever have to leave the work to their twins.
+  @Test(arguments: UInt64(1)...120)
+  func enginesAgreeOnProse(seed: UInt64) throws {
+    var generator = TextGenerator(seed: seed)
+    let text = generator.prose(words: 400)
+    for splitter in try Self.splitters.get() {
+      try splitter.check(text, limits: [7, 1024], "prose, seed \(seed)")
+    }
+  }
+
   /// Short texts of few characters meet in all orders: what generated prose would hardly do.
   @Test(arguments: UInt64(1)...60)
   func enginesAgreeOnShortTexts(seed: UInt64) throws {

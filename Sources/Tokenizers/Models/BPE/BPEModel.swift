@@ -57,10 +57,10 @@ public struct BPEModel: TokenModel {
     vocabulary: Vocabulary, merges: [Merge], preTokenizer: any PreTokenizer,
     specialTokens: SpecialTokens, looksUpWholePreTokens: Bool, mergesFit: Bool
   ) throws(VocabularyError) {
-    var idOfByte: [UInt32] = []
+    var idOfByte: [TokenID] = []
     for byte in UInt8.min...UInt8.max {
       guard let id = vocabulary.id(of: [byte]) else { throw .missingByte(byte) }
-      idOfByte.append(id.rawValue)
+      idOfByte.append(id)
     }
     let arena = vocabulary.arena.span
     for (rank, merge) in (mergesFit ? [] : merges).enumerated() {

@@ -16,19 +16,10 @@ final class LongMergeTables: Sendable {
     let trie: TokenTrieStorage
 
     /// nil for a model that does not merge in an orderly way.
-    init?(
-      _ vocabulary: Vocabulary, _ merges: [BPEModel.Merge], _ mergeTable: MergeTableStorage
-    ) {
-      guard var tree = MergeTree(vocabulary, merges, mergeTable) else { return nil }
-      var tokens: [UInt32] = []
-      tokens.reserveCapacity(tree.nodes.count)
-      for position in tree.nodes.indices where tree.nodes[position].order != MergeTree.unmade {
-        tokens.append(UInt32(position))
-      }
-      let trie = TokenTrieStorage(vocabulary, tokens: tokens) { token, prefix in
-        tree.nodes[Int(token)].prefix = prefix
-      }
-      guard let trie else { return nil }
+    init?(_ model: BPEModel) {
+      guard var tree = MergeTree(model.vocabulary, model.merges, model.mergeTable),
+        let trie = TokenTrieStorage(&tree, arena: model.vocabulary.arena.span)
+      else { return nil }
       self.tree = tree
       self.trie = trie
     }
@@ -38,10 +29,7 @@ final class LongMergeTables: Sendable {
 
   /// The tables, for a pre-token of `count` bytes; nil where they are not worth making yet, and for models
   /// that do not merge in an orderly way.
-  func tables(
-    for count: Int, _ vocabulary: Vocabulary, _ merges: [BPEModel.Merge],
-    _ mergeTable: MergeTableStorage
-  ) -> (tables: Tables?, isFinal: Bool) {
+  func tables(for count: Int, _ model: BPEModel) -> (tables: Tables?, isFinal: Bool) {
     state.withLock { state in
       switch state {
       case .made(let tables): return (tables, true)
@@ -49,7 +37,7 @@ final class LongMergeTables: Sendable {
         state = .waiting(bytes: bytes + count)
         return (nil, false)
       case .waiting:
-        let tables = Tables(vocabulary, merges, mergeTable)
+        let tables = Tables(model)
         state = .made(tables)
         return (tables, true)
       }
@@ -70,7 +58,7 @@ final class LongMergeTables: Sendable {
 struct BacktrackingMerger: ~Copyable {
   private let tables: LongMergeTables.Tables
   private let mergeTable: MergeTableStorage
-  /// Whether two tokens may stand side by side, of pairs met lately: both positions and the answer in one
+  /// Whether two tokens may stand side by side, of pairs met lately: both symbols and the answer in one
   /// word, 0 where empty.
   private let memory: ZeroedMemory
   private static let memoBits: UInt64 = 15
@@ -90,17 +78,19 @@ struct BacktrackingMerger: ~Copyable {
     let before = output.count
     // Where no token goes on.
     let deadMemory = ZeroedMemory(byteCount: count / 8 + 8)
-    // The tables live as long as `self`; positions of tokens and of bytes are in bounds of each.
+    // The tables live as long as `self`; symbols and positions of bytes are in bounds of each.
     unsafe tables.tree.nodes.withUnsafeBufferPointer { nodes in
       unsafe bytes.withUnsafeBufferPointer { bytes in
         guard let nodes = nodes.baseAddress, let start = bytes.baseAddress else { return }
-        let walk = unsafe Walk(
-          nodes: nodes, trie: tables.trie.lookup, lookup: mergeTable.lookup,
-          memo: memory.base.assumingMemoryBound(to: UInt64.self),
-          dead: deadMemory.base.assumingMemoryBound(to: UInt64.self))
-        unsafe walk.run(start, count, into: &output, from: before)
-        for index in before..<output.count {
-          output[index] = TokenID(unsafe nodes[Int(output[index].rawValue)].id)
+        mergeTable.withLookup { lookup in
+          let walk = unsafe Walk(
+            nodes: nodes, trie: tables.trie.lookup, lookup: lookup,
+            memo: memory.base.assumingMemoryBound(to: UInt64.self),
+            dead: deadMemory.base.assumingMemoryBound(to: UInt64.self))
+          unsafe walk.run(start, count, into: &output, from: before)
+          for index in before..<output.count {
+            output[index] = lookup.token(output[index].rawValue)
+          }
         }
       }
     }
@@ -115,7 +105,7 @@ struct BacktrackingMerger: ~Copyable {
     /// A bit for each position.
     let dead: UnsafeMutablePointer<UInt64>
 
-    /// Appends the positions, in the vocabulary, of the tokens of `count` bytes.
+    /// Appends the symbols of the tokens of `count` bytes.
     func run(
       _ start: UnsafePointer<UInt8>, _ count: Int, into output: inout [TokenID], from before: Int
     ) {
@@ -161,12 +151,13 @@ struct BacktrackingMerger: ~Copyable {
     /// Whether two tokens stay side by side when they are merged together.
     @inline(__always)
     private func mayStand(_ left: UInt32, _ right: UInt32) -> Bool {
-      // A trie holds fewer than 2^27 tokens.
+      // Symbols are below 2^21.
       let pair = UInt64(left) << 32 | UInt64(right) << 2 | 2
       let slot = Int(truncatingIfNeeded: (pair &* 0x9E37_79B9_7F4A_7C15) &>> (64 &- memoBits))
       let known = unsafe memo[slot]
       if known & ~1 == pair { return known & 1 != 0 }
-      let answer = unsafe MergeTree.isBoundary(left, right, before: .max, nodes, lookup)
+      let answer = unsafe MergeTree.isBoundary(
+        left, right, before: MergeTableStorage.noRank, nodes, lookup)
       unsafe memo[slot] = pair | (answer ? 1 : 0)
       return answer
     }

@@ -33,88 +33,110 @@
 /// pairs that are there at the same time are met by undoing the merges of both sides from the last one back,
 /// which is what `isBoundary` does: the right side's merge of rank *k* counts as if it came at *k + ½*.
 struct MergeTree: Sendable {
-  /// A token, by its position in the vocabulary.
+  /// A token that takes part in merges; tokens are numbered as in `MergeTableStorage`.
   struct Node {
-    /// Rank of the merge that makes it plus one; 0 for single bytes; `unmade` if no merge makes it.
+    /// Rank of the merge that makes it plus one; 0 for single bytes; `unmade` if merging its own bytes does
+    /// not make it.
     var order: UInt32 = MergeTree.unmade
-    /// Positions of the parts.
+    /// The symbols of its parts.
     var left: UInt32 = 0
     var right: UInt32 = 0
-    var id: UInt32
-    var length: UInt32
-    /// Position of the longest token that this one begins with; `none` for single bytes.
+    /// Where its bytes lie in the vocabulary's arena.
+    var start: UInt32 = 0
+    var length: UInt32 = 0
+    /// The longest token that this one begins with; `none` for single bytes.
     var prefix: UInt32 = MergeTree.none
+
+    var range: Range<Int> { Int(start)..<Int(start + length) }
   }
 
   static let unmade = UInt32.max
   static let none = UInt32.max
 
-  /// All tokens of the vocabulary. Those that merging their own bytes does not make are `unmade`.
+  /// One for each symbol.
   var nodes: [Node]
-  private let mergeTable: MergeTableStorage
 
   /// The tree of a model; nil if merging does not make its tokens in this orderly way.
   ///
-  /// - Complexity: O(n) in the number of merges.
+  /// - Complexity: O(n) in the size of the vocabulary.
   init?(_ vocabulary: Vocabulary, _ merges: [BPEModel.Merge], _ mergeTable: MergeTableStorage) {
-    self.mergeTable = mergeTable
-    var nodes: [Node] = []
-    nodes.reserveCapacity(vocabulary.count)
-    for (position, id) in vocabulary.ids.enumerated() {
-      let length = vocabulary.offsets[position + 1] - vocabulary.offsets[position]
-      nodes.append(Node(order: length == 1 ? 0 : Self.unmade, id: id, length: length))
+    var nodes = [Node](repeating: Node(), count: mergeTable.symbolCount)
+    let isTree = mergeTable.withLookup { lookup in
+      Self.fill(&nodes, vocabulary, merges, lookup)
     }
+    guard isTree else { return nil }
     self.nodes = nodes
+  }
+
+  private static func fill(
+    _ nodes: inout [Node], _ vocabulary: Vocabulary, _ merges: [BPEModel.Merge],
+    _ lookup: MergeTableStorage.Lookup
+  ) -> Bool {
+    var symbols = [UInt32](repeating: none, count: vocabulary.count)
+    for symbol in nodes.indices {
+      guard let position = vocabulary.position(of: lookup.token(UInt32(symbol))) else {
+        return false
+      }
+      symbols[position] = UInt32(symbol)
+      nodes[symbol].start = vocabulary.offsets[position]
+      nodes[symbol].length = vocabulary.offsets[position + 1] - vocabulary.offsets[position]
+      // Symbols below 256 are the bytes.
+      if symbol < 256 { nodes[symbol].order = 0 }
+    }
+    func symbol(_ id: TokenID) -> Int? {
+      vocabulary.position(of: id).map { Int(symbols[$0]) }
+    }
     // First whether there is a tree at all: every part is made before it is used, and once.
     for (rank, merge) in merges.enumerated() {
-      guard let left = vocabulary.position(of: merge.left),
-        let right = vocabulary.position(of: merge.right),
-        let merged = vocabulary.position(of: merge.merged),
-        self.nodes[left].order != Self.unmade, self.nodes[right].order != Self.unmade,
-        self.nodes[merged].order == Self.unmade
-      else { return nil }
-      self.nodes[merged].order = UInt32(rank) + 1
-      self.nodes[merged].left = UInt32(left)
-      self.nodes[merged].right = UInt32(right)
+      guard let left = symbol(merge.left), let right = symbol(merge.right),
+        let merged = symbol(merge.merged), nodes[left].order != unmade,
+        nodes[right].order != unmade, nodes[merged].order == unmade
+      else { return false }
+      nodes[merged].order = UInt32(rank) + 1
+      nodes[merged].left = UInt32(left)
+      nodes[merged].right = UInt32(right)
     }
-    // Then which tokens merging reaches: their parts do, and stand side by side until the last merge.
-    for merge in merges {
-      guard let merged = vocabulary.position(of: merge.merged) else { return nil }
-      let node = self.nodes[merged]
-      let isReached = unsafe self.nodes.withUnsafeBufferPointer { nodes in
-        // Positions of the vocabulary, of which each has its node.
-        unsafe nodes[Int(node.left)].order != Self.unmade
-          && nodes[Int(node.right)].order != Self.unmade
-          && Self.isBoundary(
-            node.left, node.right, before: node.order - 1, nodes.baseAddress!, mergeTable.lookup)
+    // Then which tokens merging reaches: their parts are, and stand side by side until the last merge.
+    return unsafe nodes.withUnsafeMutableBufferPointer { nodes in
+      guard let base = nodes.baseAddress else { return false }
+      for rank in merges.indices {
+        // Symbols, of which each has its node.
+        let node = unsafe base + Int(lookup.merged(UInt32(rank)))
+        let (left, right) = unsafe (node.pointee.left, node.pointee.right)
+        let isReached =
+          unsafe base[Int(left)].order != unmade && base[Int(right)].order != unmade
+          && isBoundary(left, right, before: UInt32(rank), base, lookup)
+        if !isReached { unsafe node.pointee.order = unmade }
       }
-      if !isReached { self.nodes[merged].order = Self.unmade }
+      return true
     }
   }
 
   /// Whether two tokens, each of which merging its own bytes makes, stay side by side when they are merged
-  /// together by the merges of a rank below `limit`.
+  /// together by the merges of a rank below `limit`, which is at most `MergeTableStorage.noRank`.
   ///
-  /// - Parameter nodes: The nodes of all tokens.
+  /// - Parameter nodes: The nodes of all symbols.
   @inline(__always)
   static func isBoundary(
     _ left: UInt32, _ right: UInt32, before limit: UInt32, _ nodes: UnsafePointer<Node>,
     _ lookup: MergeTableStorage.Lookup
   ) -> Bool {
-    // In bounds: positions of the vocabulary; parts of a token that is made are such.
-    var left = unsafe nodes[Int(left)]
-    var right = unsafe nodes[Int(right)]
-    var limit = limit
+    var (left, right, limit) = (left, right, limit)
+    // In bounds: symbols; the parts of a token that is made are such.
+    var leftOrder = unsafe nodes[Int(left)].order
+    var rightOrder = unsafe nodes[Int(right)].order
     while true {
-      if lookup(left.id, right.id).rank < limit { return false }
-      if left.order > right.order {
+      if lookup.rank(left, right) < limit { return false }
+      if leftOrder > rightOrder {
         // An order is a rank plus one.
-        limit = left.order &- 1
-        left = unsafe nodes[Int(left.right)]
-      } else if right.order > 0 {
+        limit = leftOrder &- 1
+        left = unsafe nodes[Int(left)].right
+        leftOrder = unsafe nodes[Int(left)].order
+      } else if rightOrder > 0 {
         // Of equal ranks the leftmost goes first: the pair across the boundary before the one right of it.
-        limit = right.order
-        right = unsafe nodes[Int(right.left)]
+        limit = rightOrder
+        right = unsafe nodes[Int(right)].left
+        rightOrder = unsafe nodes[Int(right)].order
       } else {
         return true
       }
