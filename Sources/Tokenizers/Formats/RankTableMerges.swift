@@ -33,16 +33,18 @@
 
   private let vocabulary: Vocabulary
   private let special: Set<TokenID>
-  private var parts: [Parts]
+  /// One for each token. Raw memory, as the next: an array would be checked at each access.
+  private let parts: UnsafeMutablePointer<Parts>
   /// A bit for the hash of each token met so far.
-  private var filter: [UInt64]
+  private let filter: UnsafeMutablePointer<UInt64>
   private let filterShift: UInt64
   /// Sums of the hashes of all beginnings of the tokens of a batch.
-  private var sums = [UInt64](repeating: 0, count: batch * (longest + 1))
+  private let sums: UnsafeMutablePointer<UInt64>
   /// Powers of the hash's base.
-  private var powers = [UInt64](repeating: 1, count: longest + 1)
+  private let powers: UnsafeMutablePointer<UInt64>
   /// Bit *i* of a token's element: its first *i* bytes and the rest may both be tokens.
-  private var splits = [UInt64](repeating: 0, count: batch)
+  private let splits: UnsafeMutablePointer<UInt64>
+  private let memory: [ZeroedMemoryOwner]
 
   private var merges: [BPEModel.Merge] = []
   private var unreachable: [TokenID] = []
@@ -59,13 +61,25 @@
   private init(_ vocabulary: Vocabulary, _ special: Set<TokenID>) {
     self.vocabulary = vocabulary
     self.special = special
-    parts = [Parts](repeating: Parts(), count: vocabulary.count)
     // Sixteen bits a token: one in sixteen parts that are no tokens is looked up all the same.
     var bits: UInt64 = 10
     while 1 << bits < vocabulary.count * 16 { bits += 1 }
-    filter = [UInt64](repeating: 0, count: 1 << (bits - 6))
     filterShift = 64 - bits
-    for length in 1...Self.longest { powers[length] = powers[length - 1] &* TokenHash.base }
+    // Zeroed: no token is made yet, no bit set.
+    let sizes = [
+      max(1, vocabulary.count) * MemoryLayout<Parts>.stride, 8 << Int(bits - 6),
+      8 * Self.batch * (Self.longest + 1), 8 * (Self.longest + 1), 8 * Self.batch,
+    ]
+    memory = sizes.map { ZeroedMemoryOwner(byteCount: $0) }
+    unsafe parts = memory[0].memory.base.assumingMemoryBound(to: Parts.self)
+    unsafe filter = memory[1].memory.base.assumingMemoryBound(to: UInt64.self)
+    unsafe sums = memory[2].memory.base.assumingMemoryBound(to: UInt64.self)
+    unsafe powers = memory[3].memory.base.assumingMemoryBound(to: UInt64.self)
+    unsafe splits = memory[4].memory.base.assumingMemoryBound(to: UInt64.self)
+    unsafe powers[0] = 1
+    for length in 1...Self.longest {
+      unsafe powers[length] = powers[length - 1] &* TokenHash.base
+    }
     merges.reserveCapacity(vocabulary.count)
   }
 
@@ -75,22 +89,22 @@
     var definition = RankedParts()
     return unsafe vocabulary.withLookup { lookup in
       // Single bytes are there from the beginning, whatever their ranks.
-      for position in parts.indices
+      for position in 0..<vocabulary.count
       where unsafe lookup.length(position) == 1 && !specialPositions.contains(position) {
-        parts[position].isByte = true
+        unsafe parts[position].isByte = true
         var hash = TokenHash()
         hash.append(unsafe lookup.arena[lookup.start(position)])
         note(hash.value)
       }
       var first = 0
-      while first < parts.count {
-        let last = min(parts.count, first + Self.batch)
+      while first < vocabulary.count {
+        let last = min(vocabulary.count, first + Self.batch)
         for position in first..<last { unsafe findSplits(of: position, position - first, lookup) }
         for position in first..<last where unsafe lookup.length(position) > 1 {
           if !specialPositions.isEmpty, specialPositions.contains(position) { continue }
           let id = TokenID(vocabulary.ids[position])
           if let made = unsafe split(position, position - first, lookup) {
-            parts[position] = made
+            unsafe parts[position] = made
             merges.append(
               BPEModel.Merge(
                 left: TokenID(vocabulary.ids[Int(made.left)]),
@@ -103,9 +117,9 @@
               let leftPosition = vocabulary.position(of: left),
               let rightPosition = vocabulary.position(of: right)
             else { return false }
-            parts[position] = Parts(
+            unsafe parts[position] = Parts(
               left: UInt32(leftPosition), right: UInt32(rightPosition),
-              leftLength: UInt32(unsafe lookup.length(leftPosition)))
+              leftLength: UInt32(lookup.length(leftPosition)))
             merges.append(BPEModel.Merge(left: left, right: right, merged: id))
           } else {
             unreachable.append(id)
@@ -117,32 +131,34 @@
     }
   }
 
-  /// Notes in the filter that a token has this hash.
+  /// Notes in the filter that a token has this hash. Bits, positions of tokens, and places in a batch are
+  /// in bounds of the memory that was made for them, here and below.
   @inline(__always)
-  private mutating func note(_ hash: UInt64) {
+  private func note(_ hash: UInt64) {
     let bit = hash >> filterShift
-    filter[Int(truncatingIfNeeded: bit >> 6)] |= 1 &<< (bit & 63)
+    unsafe filter[Int(truncatingIfNeeded: bit >> 6)] |= 1 &<< (bit & 63)
   }
 
   /// 1 if some token may have this hash, 0 if none has.
   @inline(__always)
   private func mayBeToken(_ hash: UInt64) -> UInt64 {
     let bit = hash >> filterShift
-    return filter[Int(truncatingIfNeeded: bit >> 6)] &>> (bit & 63) & 1
+    return unsafe filter[Int(truncatingIfNeeded: bit >> 6)] &>> (bit & 63) & 1
   }
 
   /// The hash of bytes `range` of the token that is number `slot` in its batch.
   @inline(__always)
   private func hash(_ slot: Int, _ start: Int, _ end: Int) -> UInt64 {
     let base = slot &* (Self.longest &+ 1)
-    return TokenHash(sum: sums[base &+ end] &- sums[base &+ start] &* powers[end &- start]).value
+    return unsafe TokenHash(sum: sums[base &+ end] &- sums[base &+ start] &* powers[end &- start])
+      .value
   }
 
   /// Finds where a token may be split, and notes the token itself.
-  private mutating func findSplits(
+  private func findSplits(
     of token: Int, _ slot: Int, _ lookup: TokenIndexStorage.Lookup
   ) {
-    splits[slot] = 0
+    unsafe splits[slot] = 0
     let length = unsafe lookup.length(token)
     if length == 1 || length > Self.longest { return }
     let bytes = unsafe lookup.arena + lookup.start(token)
@@ -151,13 +167,15 @@
     for offset in 0..<length {
       // The token's own bytes.
       whole.append(unsafe bytes[offset])
-      sums[base &+ offset &+ 1] = whole.sum
+      unsafe sums[base &+ offset &+ 1] = whole.sum
     }
     var found: UInt64 = 0
     for middle in 1..<length {
-      let left = TokenHash(sum: sums[base &+ middle]).value
-      let right = TokenHash(sum: whole.sum &- sums[base &+ middle] &* powers[length &- middle])
-        .value
+      let left = unsafe TokenHash(sum: sums[base &+ middle]).value
+      let right = unsafe TokenHash(
+        sum: whole.sum &- sums[base &+ middle] &* powers[length &- middle]
+      )
+      .value
       found |= (mayBeToken(left) & mayBeToken(right)) &<< UInt64(middle)
     }
     var rest = found
@@ -167,7 +185,7 @@
       unsafe lookup.prefetch(hash(slot, middle, length))
       rest &= rest &- 1
     }
-    splits[slot] = found
+    unsafe splits[slot] = found
     note(whole.value)
   }
 
@@ -177,7 +195,7 @@
   ) -> Parts? {
     let start = unsafe lookup.arena + lookup.start(token)
     let length = unsafe lookup.length(token)
-    var rest = splits[slot]
+    var rest = unsafe splits[slot]
     var best: (left: Int, right: Int, middle: Int)?
     var bestRank = Int.max
     var others: UInt64 = 0
@@ -231,7 +249,7 @@
 
   @inline(__always)
   private func isKnown(_ part: Int, before token: Int) -> Bool {
-    let made = parts[part]
+    let made = unsafe parts[part]
     return made.isByte || made.leftLength > 0 && part < token
   }
 
@@ -244,8 +262,8 @@
   ) -> Bool {
     var (left, right) = (left, right)
     var (begin, end) = (0, length)
-    var leftParts = parts[left]
-    var rightParts = parts[right]
+    var leftParts = unsafe parts[left]
+    var rightParts = unsafe parts[right]
     while !leftParts.isByte || !rightParts.isByte {
       // A merge of rank below `limit` happens before what is undone here. Bytes are there before all.
       let limit: Int
@@ -253,25 +271,32 @@
         limit = left
         begin &+= Int(leftParts.leftLength)
         left = Int(leftParts.right)
-        leftParts = parts[left]
+        leftParts = unsafe parts[left]
       } else {
         // Of equal ranks the leftmost goes first: the pair at the boundary before the one on its right.
         limit = right &+ 1
         end = boundary &+ Int(rightParts.leftLength)
         right = Int(rightParts.left)
-        rightParts = parts[right]
+        rightParts = unsafe parts[right]
       }
       let joinedHash = hash(slot, begin, end)
       if mayBeToken(joinedHash) == 0 { continue }
       // Part of the token's bytes.
       if let joined = unsafe lookup.position(
         of: start + begin, count: end &- begin, hash: joinedHash),
-        joined < limit, parts[joined].leftLength == UInt32(boundary &- begin),
-        Int(parts[joined].left) == left
+        joined < limit, unsafe parts[joined].leftLength == UInt32(boundary &- begin),
+        unsafe Int(parts[joined].left) == left
       {
         return false
       }
     }
     return true
   }
+}
+
+/// Owns a block of memory, so that several can be kept in an array.
+private final class ZeroedMemoryOwner {
+  let memory: ZeroedMemory
+
+  init(byteCount: Int) { memory = ZeroedMemory(byteCount: byteCount) }
 }
