@@ -136,7 +136,8 @@ extension Tokenizer {
     do {
       let model = try BPEModel(
         vocabulary: contents.vocabulary, merges: contents.merges,
-        preTokenizer: try engine.makePreTokenizer(for: splitPattern))
+        preTokenizer: try engine.makePreTokenizer(for: splitPattern),
+        specialTokens: SpecialTokens(), looksUpWholePreTokens: false, mergesFit: contents.mergesFit)
       return Tokenizer(
         model: model, specialTokens: special ?? contents.specialTokens, splitPattern: splitPattern)
     } catch let error as VocabularyError {
@@ -163,7 +164,7 @@ extension Tokenizer {
         vocabulary: contents.vocabulary, merges: contents.merges,
         preTokenizer: try engine.makePreTokenizer(for: splitPattern),
         specialTokens: SpecialTokens(special),
-        looksUpWholePreTokens: !contents.unreachable.isEmpty)
+        looksUpWholePreTokens: !contents.unreachable.isEmpty, mergesFit: true)
       return Tokenizer(
         model: model, specialTokens: SpecialTokens(special), splitPattern: splitPattern)
     } catch let error as FormatError {

@@ -1,8 +1,9 @@
-/// Merges the bytes of one pre-token: two algorithms with the same result, chosen by length.
+/// Merges the bytes of one pre-token: three algorithms with the same result, chosen by length and model.
 ///
-/// Both repeat "join the leftmost adjacent pair with the lowest rank". The scan looks at every pair for
-/// each merge, O(n²) but within a few cache lines; the heap keeps pairs in order, O(n log n), so that one
-/// word of ten megabytes takes seconds and not years. The slow, obvious form of both is `NaiveBPE` in the
+/// All give what "join the leftmost adjacent pair with the lowest rank" gives. The scan looks at every pair
+/// for each merge, O(n²) but within a few cache lines. The heap keeps pairs in order, O(n log n), with much
+/// memory. `BacktrackingMerger` is linear, for models that merge in an orderly way, which nearly all do; its
+/// tables are made when there is enough for it to do. The slow, obvious form of all is `NaiveBPE` in the
 /// tests' support.
 @safe struct BPEMerger: ~Copyable {
   /// Longest pre-token, in bytes, that is merged by scanning. At 64 pairs a scan costs what a few steps
@@ -10,12 +11,17 @@
   static let longestScan = 64
 
   private let table: MergeTableStorage
+  private let model: BPEModel
+  /// For long pre-tokens; nil until one comes, and for models that only the heap can do.
+  private var backtracking: BacktrackingMerger?
+  private var isHeapOnly = false
   /// Scratch of the scan: the symbols of the parts, and the rank of the pair that each part begins.
   private let symbols: UnsafeMutablePointer<UInt32>
   private let ranks: UnsafeMutablePointer<UInt32>
 
   init(_ model: BPEModel) {
     table = model.mergeTable
+    self.model = model
     unsafe symbols = .allocate(capacity: Self.longestScan)
     unsafe symbols.initialize(repeating: 0, count: Self.longestScan)
     unsafe ranks = .allocate(capacity: Self.longestScan)
@@ -32,7 +38,22 @@
     if bytes.count <= Self.longestScan {
       mergeByScan(bytes, into: &output)
     } else {
+      mergeLong(bytes, into: &output)
+    }
+  }
+
+  /// By backtracking if the model allows it and there is enough to do, else by the heap.
+  private mutating func mergeLong(_ bytes: Span<UInt8>, into output: inout [TokenID]) {
+    if backtracking == nil, !isHeapOnly {
+      let (tables, isFinal) = model.longMergeTables.tables(
+        for: bytes.count, model)
+      backtracking = tables.map { BacktrackingMerger($0, table) }
+      isHeapOnly = isFinal && tables == nil
+    }
+    if backtracking == nil {
       mergeByHeap(bytes, into: &output)
+    } else {
+      backtracking?.merge(bytes, into: &output)
     }
   }
 

@@ -77,6 +77,9 @@
     unsafe rankOfBytes.deallocate()
   }
 
+  /// How many tokens take part in merges, bytes included: symbols are the numbers below.
+  var symbolCount: Int { tokens.count }
+
   /// Calls `body` with the tables' addresses, which are valid until it returns.
   @inline(__always)
   func withLookup<Result>(_ body: (Lookup) -> Result) -> Result {
