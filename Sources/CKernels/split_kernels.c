@@ -181,7 +181,7 @@ static inline uint64_t after(uint64_t bits, uint64_t before) { return bits << 1 
 #undef KERNEL
 #pragma clang attribute pop
 
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,bmi,bmi2,lzcnt,popcnt"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi2,bmi,bmi2,lzcnt,popcnt"))), apply_to = function)
 #define KERNEL(name) name##_avx512
 #define CLASSIFY_AVX512
 #include "split_body.h"
@@ -196,7 +196,9 @@ int split_best_level(void) {
 #if defined(__x86_64__)
   __builtin_cpu_init();
   if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("bmi2")) return SPLIT_BASELINE;
-  if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) return SPLIT_AVX512;
+  if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512vbmi2"))
+    return SPLIT_AVX512;
   return SPLIT_AVX2;
 #else
   return SPLIT_BASELINE;

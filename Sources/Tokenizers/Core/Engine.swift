@@ -18,7 +18,7 @@ public enum Engine: String, Hashable, Sendable, CaseIterable {
   case baseline
   /// The same kernels with AVX2, on x86-64.
   case avx2
-  /// The same kernels with AVX-512 (BW and VL), on x86-64.
+  /// The same kernels with AVX-512 (BW, VL and VBMI2), on x86-64.
   case avx512
 
   /// The variable of the environment that says what `automatic` stands for.

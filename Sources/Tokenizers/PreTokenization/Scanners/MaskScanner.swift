@@ -44,6 +44,8 @@ struct MaskScanner: PreTokenizer {
     case .gpt2: kernel = Int32(SPLIT_GPT2)
     case .cl100k: kernel = Int32(SPLIT_CL100K)
     case .o200k: kernel = Int32(SPLIT_O200K)
+    case .llama3: kernel = Int32(SPLIT_LLAMA3)
+    case .qwen2: kernel = Int32(SPLIT_QWEN2)
     default: return nil
     }
     self.twin = twin
