@@ -39,9 +39,8 @@ extension Tokenizer {
       ids.reserveCapacity(bytes.count / 3 + 16)
       try TextEncoder(self, options).encode(bytes, into: &ids)
     } else {
-      let pieces = try ParallelEncoder(self, options, threads: threads).encode(bytes)
-      ids.reserveCapacity(pieces.reduce(0) { $0 + $1.count })
-      for piece in pieces { ids += piece }
+      ids = ParallelWork.joined(
+        try ParallelEncoder(self, options, threads: threads).encode(bytes))
     }
     return ids
   }

@@ -29,9 +29,6 @@ struct Worker: ParsableCommand {
   @Argument(help: "The text.")
   var text: String
 
-  /// What the encoder is given at a time: the blocks of a program that reads a file.
-  private static let block = 1 << 20
-
   func run() throws {
     guard let engine = Engine(rawValue: engine) else {
       throw ValidationError("there is no engine '\(engine)'")
@@ -66,13 +63,7 @@ struct Worker: ParsableCommand {
   private static func encode(
     _ text: Span<UInt8>, _ encoder: StreamEncoder
   ) throws(TokenizerError) -> [[TokenID]] {
-    var pieces: [[TokenID]] = []
-    var start = 0
-    while start < text.count {
-      let end = min(text.count, start + block)
-      pieces += try encoder.append(text.extracting(start..<end))
-      start = end
-    }
+    let pieces = try encoder.append(text)
     return pieces + (try encoder.finish())
   }
 }

@@ -9,7 +9,8 @@ struct PendingText {
   private(set) var offset = 0
   /// No cut lies, and no special token begins, before this offset of `bytes`.
   private(set) var searched = 0
-  private let blockSize: Int
+  /// How many bytes are collected before they are worth working on.
+  let blockSize: Int
   /// How many bytes there must be for another try.
   private var wanted: Int
 
@@ -38,6 +39,12 @@ struct PendingText {
     searched = max(0, limit - cut - SafeCutRule.reach)
     bytes.removeFirst(cut)
     wanted = bytes.count + blockSize
+  }
+
+  /// Forgets the bytes: everything before an offset of the stream is done with.
+  mutating func skip(to offset: Int) {
+    reset()
+    self.offset = offset
   }
 
   /// Forgets everything: another stream begins.
