@@ -7,6 +7,8 @@
 #   uninstall  take the same files away again
 #   bench      time the library on texts of several kinds, answers checked first
 #   bench-peers  the same beside other tokenizers, which it installs from PyPI, in turns
+#   fuzz       libFuzzer on splitting and encoding for SECONDS (60): engine against engine, any bytes
+#   sanitize   the library's tests on every engine with the address and the thread sanitizer
 #   format     rewrite the sources in the project's format
 #   lint       complain about format and about imports that cross the fence
 #   setup      install the system packages: PCRE2, ICU, OpenBLAS
@@ -22,7 +24,7 @@ RELEASE += --static-swift-stdlib
 endif
 
 .DEFAULT_GOAL := build
-.PHONY: build test check demo install uninstall bench bench-peers format lint setup clean
+.PHONY: build test check demo install uninstall bench bench-peers fuzz sanitize format lint setup clean
 
 build:
 	scripts/setup --check
@@ -50,6 +52,12 @@ bench:
 
 bench-peers:
 	scripts/bench-peers
+
+fuzz:
+	scripts/fuzz --seconds $(or $(SECONDS),60)
+
+sanitize:
+	scripts/sanitize
 
 format:
 	$(SWIFT) format --in-place --parallel --recursive Sources Tests Package.swift

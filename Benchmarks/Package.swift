@@ -11,9 +11,15 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-crypto", "4.0.0"..<"5.0.0"),
   ],
   targets: [
+    .systemLibrary(
+      name: "CPatternLibrary", pkgConfig: "libpcre2-8",
+      providers: [.apt(["libpcre2-dev"]), .brew(["pcre2"])]),
+    // A loop over pcre2_jit_match: what the library's use of PCRE2 is held against.
+    .target(name: "CPatternLoop", dependencies: ["CPatternLibrary"]),
     .executableTarget(
       name: "TokenizersBenchmarks",
       dependencies: [
+        "CPatternLoop",
         .product(name: "Tokenizers", package: "tokenize"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Crypto", package: "swift-crypto"),

@@ -6,7 +6,7 @@ import Tokenizers
 struct Benchmarks: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Time the library on texts, each answer checked before its time is printed.",
-    subcommands: [Table.self, Worker.self], defaultSubcommand: Table.self)
+    subcommands: [Table.self, Worker.self, PatternCommand.self], defaultSubcommand: Table.self)
 }
 
 /// Times splitting, encoding, decoding, counting, training and loading; checks each answer first.

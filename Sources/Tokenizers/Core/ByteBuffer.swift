@@ -19,7 +19,7 @@
     let size = unsafe max(count + room, memory.count * 2, 4096)
     let grown = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: size)
     // The old bytes fit, and the two do not overlap.
-    _ = unsafe grown.update(fromContentsOf: memory[..<count])
+    if count > 0 { _ = unsafe grown.update(fromContentsOf: memory[..<count]) }
     unsafe memory.deallocate()
     unsafe memory = grown
   }
@@ -40,6 +40,8 @@
 
   /// Appends bytes.
   package mutating func append(_ bytes: Span<UInt8>) {
+    // Before there is any room nothing can be copied to it, not even nothing.
+    if bytes.isEmpty { return }
     reserve(bytes.count)
     // There is room for all of them.
     _ = unsafe bytes.withUnsafeBufferPointer { bytes in

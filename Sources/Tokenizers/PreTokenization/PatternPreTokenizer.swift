@@ -31,7 +31,7 @@ public struct PatternPreTokenizer: PreTokenizer {
     /// The fast expression with PCRE2's own classes: right only on settled text.
     case library
   }
-  package let strategy: Strategy
+  package private(set) var strategy: Strategy
 
   private let pinned: CompiledForm
   private let library: CompiledForm
@@ -66,6 +66,15 @@ public struct PatternPreTokenizer: PreTokenizer {
       repeats: true, usesJIT: usesJIT)
   }
 
+  /// For a user's expression, which may look anywhere: whether all of the text is settled is found out once
+  /// and not for each batch.
+  public func prepared(for text: Span<UInt8>) -> any PreTokenizer {
+    guard pattern.matching == .searching, strategy == .automatic else { return self }
+    var prepared = self
+    prepared.strategy = text.isSettled(in: 0..<text.count) ? .library : .pinned
+    return prepared
+  }
+
   /// Where text may be cut in two without changing its pre-tokens.
   public var safeCuts: SafeCutRule { pattern.safeCuts }
 
@@ -87,7 +96,7 @@ public struct PatternPreTokenizer: PreTokenizer {
       try appendByRegions(of: text, from: start, limit: limit, to: &ends)
     case (.searching, .automatic):
       // An expression may look anywhere, so that the whole text must be settled; looking at a
-      // long text for each batch would take quadratic time.
+      // long text for each batch would take quadratic time (`prepared` looks once).
       let isSettled = text.count <= Self.largestWindow && text.isSettled(in: 0..<text.count)
       try run(
         isSettled ? library : pinned, text, from: start, to: text.count, limit: limit, &ends)

@@ -20,21 +20,30 @@ public protocol PreTokenizer: Sendable {
     of text: Span<UInt8>, from start: Int, limit: Int, to ends: inout [Int]
   ) throws(PreTokenizationError)
 
+  /// What splits `text`, all of it, as this does, if looking at it once makes that faster; else the same.
+  ///
+  /// - Complexity: At most O(*n*), at a fraction of what splitting costs.
+  func prepared(for text: Span<UInt8>) -> any PreTokenizer
+
   /// Where text may be cut in two without changing its pre-tokens.
   var safeCuts: SafeCutRule { get }
 }
 
 extension PreTokenizer {
+  /// Nothing to prepare.
+  public func prepared(for text: Span<UInt8>) -> any PreTokenizer { self }
+
   /// Calls `body` with the range of each pre-token of `text`, in order.
   ///
   ///     try GPT2.preTokenizer.forEachPreToken(in: text) { range in print(range) }
   public func forEachPreToken(in text: Span<UInt8>, _ body: (Range<Int>) throws -> Void) throws {
+    let splitter = prepared(for: text)
     var ends: [Int] = []
     ends.reserveCapacity(1024)
     var start = 0
     while start < text.count {
       ends.removeAll(keepingCapacity: true)
-      try appendEnds(of: text, from: start, limit: 1024, to: &ends)
+      try splitter.appendEnds(of: text, from: start, limit: 1024, to: &ends)
       for end in ends {
         try body(start..<end)
         start = end

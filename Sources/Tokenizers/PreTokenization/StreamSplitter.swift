@@ -79,12 +79,13 @@ public final class StreamSplitter {
     var ends: [Int] = []
     do {
       guard let bad = UTF8Validation.firstInvalidSequence(in: text) else {
-        try preTokenizer.appendEnds(of: text, from: 0, limit: .max, to: &ends)
+        try preTokenizer.prepared(for: text).appendEnds(of: text, from: 0, limit: .max, to: &ends)
         return Piece(ends: ends)
       }
       if policy == .refuse { throw TokenizerError.invalidUTF8(offset: bad.lowerBound) }
       let repaired = RepairedText(repairing: text)
-      try preTokenizer.appendEnds(of: repaired.bytes.span, from: 0, limit: .max, to: &ends)
+      let valid = repaired.bytes.span
+      try preTokenizer.prepared(for: valid).appendEnds(of: valid, from: 0, limit: .max, to: &ends)
       if policy == .replace { return Piece(ends: ends, replaced: repaired.bytes) }
       repaired.mapToOriginal(&ends[...])
       return Piece(ends: ends)

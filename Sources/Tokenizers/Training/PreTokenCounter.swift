@@ -107,6 +107,7 @@ public final class PreTokenCounter {
   ) throws(TokenizerError) {
     var ends: [Int] = []
     ends.reserveCapacity(1024)
+    let preTokenizer = preTokenizer.prepared(for: valid)
     var position = 0
     var start = 0
     while position < valid.count {

@@ -122,6 +122,25 @@ import Testing
     try Self.splitters.get()[index].check(text, limits: [1024], "every class")
   }
 
+  /// A long text is looked at once, whether all of it is settled, and then split in batches.
+  @Test(.tags(.slow), arguments: [true, false])
+  func preparedForALongTextAgreesWithTheDefinition(isSettled: Bool) throws {
+    var generator = TextGenerator(seed: 5)
+    var text = generator.plainText(fragments: 20_000)
+    if !isSettled { text += Array(" \u{1C89}\u{1C89} 'x \u{180E}y".utf8) }
+    #expect(text.count > 100_000)
+    for expression in [#"\p{L}+|\d{1,3}"#, #"\s+(?!\S)|[^\s\w]+"#] {
+      let pattern = SplitPattern(expression: expression)
+      let definition = try PatternPreTokenizer(pattern, strategy: .definition)
+      let expected = try ends(of: text, by: definition)
+      let prepared = try PatternPreTokenizer(pattern).prepared(for: text.span)
+      let strategy = try #require(prepared as? PatternPreTokenizer).strategy
+      #expect(strategy == (isSettled ? .library : .pinned))
+      let found = try ends(of: text, by: prepared)
+      #expect(difference(text, found, expected) == "", "\(expression)")
+    }
+  }
+
   static let expressions = [
     #"\p{L}+"#, #"\s"#, #"\d{1,3}"#, #"[^\s\p{L}]+"#, #"(?=\p{Lu})"#, #"\b"#, #"(?<=\p{N})\p{L}"#,
     "a*",

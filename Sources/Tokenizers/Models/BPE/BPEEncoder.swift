@@ -36,6 +36,7 @@ final class BPEEncoder: TokenEncoder {
     var ends: [Int] = []
     swap(&ends, &self.ends)
     defer { swap(&ends, &self.ends) }
+    let preTokenizer = self.preTokenizer.prepared(for: valid)
     var position = 0
     var start = 0
     while position < valid.count {
