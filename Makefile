@@ -3,6 +3,7 @@
 #   test       install what is missing, build, run every test
 #   check      lint, tests in debug and release, self-tests of the scripts: all of it, before a merge
 #   demo       install what is missing, build, do the main job on a real text
+#   bench-lm   time the small language models beside PyTorch, which it installs below .build/peers
 #   install    PREFIX=/usr/local DESTDIR=: program, vocabularies, completions, manual page
 #   uninstall  take the same files away again
 #   format     rewrite the sources in the project's format
@@ -20,7 +21,7 @@ RELEASE += --static-swift-stdlib
 endif
 
 .DEFAULT_GOAL := build
-.PHONY: build test check demo install uninstall format lint setup clean
+.PHONY: build test check demo bench-lm install uninstall format lint setup clean
 
 build:
 	scripts/setup --check
@@ -37,10 +38,16 @@ check:
 demo: setup build
 	scripts/demo
 
+bench-lm: build
+	scripts/bench-lm
+
 install:
 	scripts/install --prefix '$(PREFIX)' --destdir '$(DESTDIR)'
 
-uninstall:
+unbench-lm: build
+	scripts/bench-lm
+
+install:
 	scripts/install --uninstall --prefix '$(PREFIX)' --destdir '$(DESTDIR)'
 
 format:
