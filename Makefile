@@ -7,6 +7,7 @@
 #   uninstall  take the same files away again
 #   bench      time the library on texts of several kinds, answers checked first
 #   bench-peers  the same beside other tokenizers, which it installs from PyPI, in turns
+#   bench-lm   the small language models beside PyTorch, the same way
 #   fuzz       libFuzzer on splitting and encoding for SECONDS (60): engine against engine, any bytes
 #   sanitize   the library's tests on every engine with the address and the thread sanitizer
 #   format     rewrite the sources in the project's format
@@ -24,7 +25,8 @@ RELEASE += --static-swift-stdlib
 endif
 
 .DEFAULT_GOAL := build
-.PHONY: build test check demo install uninstall bench bench-peers fuzz sanitize format lint setup clean
+.PHONY: build test check demo install uninstall bench bench-peers bench-lm fuzz sanitize format lint \
+	setup clean
 
 build:
 	scripts/setup --check
@@ -40,6 +42,9 @@ check:
 
 demo: setup build
 	scripts/demo
+
+bench-lm: build
+	scripts/bench-lm
 
 install:
 	scripts/install --prefix '$(PREFIX)' --destdir '$(DESTDIR)'

@@ -27,7 +27,18 @@ let package = Package(
       swiftSettings: [
         .strictMemorySafety(), .enableUpcomingFeature("InternalImportsByDefault"),
         .enableUpcomingFeature("MemberImportVisibility"),
-      ])
+      ]),
+    .executableTarget(
+      name: "MiniLMBenchmarks",
+      dependencies: [
+        .product(name: "MiniLM", package: "tokenize"),
+        .product(name: "Tokenizers", package: "tokenize"),
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: [
+        .strictMemorySafety(), .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+      ]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -212,8 +212,3 @@ static void NAME(sgd_step)(float *p, const float *gradient, float *buffer, size_
     p[i] -= direction * s->rate;
   }
 }
-
-#undef F16
-#undef I16
-#undef D16
-#undef LANES

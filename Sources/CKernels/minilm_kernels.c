@@ -18,6 +18,7 @@
 
 #define NAME(name) minilm_baseline_##name
 #include "minilm_body.h"
+#include "minilm_layers.h"
 #undef NAME
 
 #if defined(__x86_64__)
@@ -26,6 +27,7 @@
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 #define NAME(name) minilm_avx2_##name
 #include "minilm_body.h"
+#include "minilm_layers.h"
 #undef NAME
 #pragma clang attribute pop
 
@@ -33,6 +35,7 @@
 #pragma clang attribute push(__attribute__((target(AVX512_TARGET))), apply_to = function)
 #define NAME(name) minilm_avx512_##name
 #include "minilm_body.h"
+#include "minilm_layers.h"
 #undef NAME
 #pragma clang attribute pop
 
@@ -117,8 +120,71 @@ void minilm_sgd_step(float *p, const float *gradient, float *buffer, size_t coun
   CHOOSE(minilm_level(), sgd_step, p, gradient, buffer, count, settings)
 }
 
+void minilm_activation(int kind, float *x, const float *bias, float *y, size_t rows,
+                       size_t columns, int derivative) {
+  CHOOSE(minilm_level(), activation, kind, x, bias, y, rows, columns, derivative)
+}
+
+void minilm_layer_norm(const float *x, size_t rows, size_t columns, const float *gain,
+                       const float *bias, float epsilon, float *normalized, float *inverse,
+                       float *y) {
+  CHOOSE(minilm_level(), layer_norm, x, rows, columns, gain, bias, epsilon, normalized, inverse, y)
+}
+
+void minilm_layer_norm_backward(const float *dy, const float *normalized, const float *inverse,
+                                size_t rows, size_t columns, const float *gain, float *dgain,
+                                float *dbias, float *dx, int add) {
+  CHOOSE(minilm_level(), layer_norm_backward, dy, normalized, inverse, rows, columns, gain, dgain,
+         dbias, dx, add)
+}
+
+void minilm_causal_softmax(float *x, size_t rows, size_t columns, size_t stride, size_t first,
+                           float scale) {
+  CHOOSE(minilm_level(), causal_softmax, x, rows, columns, stride, first, scale)
+}
+
+void minilm_causal_softmax_backward(const float *p, float *dp, size_t rows, size_t columns,
+                                    size_t stride, size_t first, float scale) {
+  CHOOSE(minilm_level(), causal_softmax_backward, p, dp, rows, columns, stride, first, scale)
+}
+
+void minilm_multiply(float *y, const float *x, size_t count) {
+  CHOOSE(minilm_level(), multiply, y, x, count)
+}
+
+void minilm_column_sums(const float *x, size_t rows, size_t columns, float *sums) {
+  CHOOSE(minilm_level(), column_sums, x, rows, columns, sums)
+}
+
+void minilm_vector_matrix(const float *x, const float *w, size_t stride, const float *bias,
+                          float *y, size_t inputs, size_t outputs) {
+  CHOOSE(minilm_level(), vector_matrix, x, w, stride, bias, y, inputs, outputs)
+}
+
+void minilm_matrix_vector(const float *w, const float *x, float *y, size_t outputs,
+                          size_t inputs) {
+  CHOOSE(minilm_level(), matrix_vector, w, x, y, outputs, inputs)
+}
+
+void minilm_drop(float *y, const float *x, size_t count, const struct minilm_dropout *settings) {
+  CHOOSE(minilm_level(), drop, y, x, count, settings, 0)
+}
+
+void minilm_drop_and_add(float *y, const float *x, size_t count,
+                         const struct minilm_dropout *settings) {
+  CHOOSE(minilm_level(), drop, y, x, count, settings, 1)
+}
+
 uint64_t minilm_checksum(uint64_t state, const void *bytes, size_t count) {
   const uint8_t *p = bytes;
-  for (size_t i = 0; i < count; i++) state = (state ^ p[i]) * 0x100000001B3u;
+  size_t i = 0;
+  for (; i + 8 <= count; i += 8) {
+    uint64_t word;
+    memcpy(&word, p + i, 8);
+    // A multiplication only carries upwards: the shift lets high bits reach low ones.
+    state = (state ^ word) * 0x9E3779B97F4A7C15u;
+    state ^= state >> 32;
+  }
+  for (; i < count; i++) state = (state ^ p[i]) * 0x100000001B3u;
   return state;
 }

@@ -16,14 +16,17 @@ import Tokenizers
     return trainer
   }
 
+  private func file(_ folder: String, _ name: String = Checkpoint.fileName) throws -> Data {
+    try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\(name)"))
+  }
+
   @Test(arguments: ModelKind.allCases)
   func whatIsLoadedIsWhatWasSaved(_ kind: ModelKind) throws {
     let trainer = try trained(kind)
     try withScratchFolder { folder in
-      let path = "\(folder)/a.minilm"
       let saved = trainer.makeCheckpoint()
-      try saved.save(to: path)
-      let loaded = try Checkpoint.load(from: path)
+      try saved.save(to: folder)
+      let loaded = try Checkpoint.load(from: folder)
       #expect(loaded.options == trainer.options)
       #expect(bits(loaded.model) == bits(trainer.model))
       #expect(loaded.model.configuration == trainer.model.configuration)
@@ -34,23 +37,27 @@ import Tokenizers
       for (a, b) in zip(loaded.slots, saved.slots) {
         #expect(a.values(in: 0..<a.count) == b.values(in: 0..<b.count))
       }
-      #expect(try Checkpoint.load(from: path, withOptimizer: false).slots.isEmpty)
+      let (model, metadata) = try ModelFiles.read(from: folder)
+      #expect(bits(model) == bits(trainer.model))
+      #expect(metadata["vocabulary"] == "char" && metadata["step"] == "5")
       // Saved again, the same bytes.
-      try loaded.save(to: "\(folder)/b.minilm")
-      let files = try ["a", "b"].map {
-        try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\($0).minilm"))
+      try withScratchFolder { other in
+        try loaded.save(to: other)
+        for name in [Checkpoint.fileName, ModelFiles.last, ModelFiles.configuration] {
+          #expect(try file(folder, name) == file(other, name))
+        }
       }
-      #expect(files[0] == files[1])
       // Numbers begin at a multiple of 64 bytes.
-      #expect((try #require(files[0].firstIndex(of: 10)) + 1) % 64 == 0)
+      let bytes = [UInt8](try file(folder))
+      let header = bytes[..<8].reversed().reduce(0) { $0 << 8 | Int($1) }
+      #expect((header + 8) % 64 == 0)
     }
   }
 
   private func refusal(of bytes: Data, in folder: String) throws -> String? {
-    let path = "\(folder)/damaged.minilm"
-    try bytes.write(to: URL(fileURLWithPath: path))
+    try bytes.write(to: URL(fileURLWithPath: "\(folder)/\(Checkpoint.fileName)"))
     do {
-      _ = try Checkpoint.load(from: path)
+      _ = try Checkpoint.load(from: folder)
       return nil
     } catch {
       guard case .badCheckpoint = error else { return nil }
@@ -61,17 +68,12 @@ import Tokenizers
   @Test func aFileCutAtAnyLengthIsRefused() throws {
     let trainer = try trained()
     try withScratchFolder { folder in
-      let path = "\(folder)/whole.minilm"
-      try trainer.makeCheckpoint().save(to: path)
-      let whole = try Data(contentsOf: URL(fileURLWithPath: path))
-      let header = try #require(whole.firstIndex(of: 10)) + 1
-      let lengths = [
-        0, 1, 10, header / 2, header - 1, header, header + 1, header + 63, whole.count / 2,
-        whole.count - 9, whole.count - 8, whole.count - 4, whole.count - 1,
-      ]
-      for length in lengths {
+      try trainer.makeCheckpoint().save(to: folder)
+      let whole = try file(folder)
+      for length in Array(stride(from: 0, to: whole.count, by: 97)) + [7, 8, 9, whole.count - 1] {
         #expect(try refusal(of: whole.prefix(length), in: folder) != nil, "\(length) bytes")
       }
+      #expect(try refusal(of: whole.dropLast(4), in: folder)?.contains("cut short") == true)
       #expect(try refusal(of: whole + Data([0]), in: folder)?.contains("follow its end") == true)
     }
   }
@@ -79,10 +81,9 @@ import Tokenizers
   @Test func aChangedByteAnywhereIsRefused() throws {
     let trainer = try trained()
     try withScratchFolder { folder in
-      let path = "\(folder)/whole.minilm"
-      try trainer.makeCheckpoint().save(to: path)
-      let whole = try Data(contentsOf: URL(fileURLWithPath: path))
-      for index in stride(from: 0, to: whole.count, by: 7) {
+      try trainer.makeCheckpoint().save(to: folder)
+      let whole = try file(folder)
+      for index in stride(from: 0, to: whole.count, by: 5) {
         var damaged = whole
         damaged[index] ^= 0x11
         #expect(try refusal(of: damaged, in: folder) != nil, "byte \(index)")
@@ -92,27 +93,22 @@ import Tokenizers
 
   @Test func otherFilesAreRefused() throws {
     try withScratchFolder { folder in
-      for text in [
-        "", "hello\n", "{}\n", "{\"format\":\"other\"}\n", "[1,2]\n",
-        "{\"format\":\"minilm-checkpoint\",\"version\":2}\n",
-        "{\"format\":\"minilm-checkpoint\",\"version\":1}\n",
-      ] {
-        #expect(try refusal(of: Data(text.utf8), in: folder) != nil, "\(text)")
+      let none = Data([2, 0, 0, 0, 0, 0, 0, 0]) + Data("{}".utf8)
+      for bytes in [Data(), Data("hello\n".utf8), Data(repeating: 0xFF, count: 99), none] {
+        #expect(try refusal(of: bytes, in: folder) != nil)
       }
-      // A header that asks for more memory than there is does not get it.
-      let greedy = try headerOf(folder).replacingOccurrences(
-        of: "\"vocabulary_size\":9,", with: "\"vocabulary_size\":2000000000,")
-      #expect(throws: MiniLMError.self) {
-        try Data((greedy + "\n").utf8).write(to: URL(fileURLWithPath: "\(folder)/greedy"))
-        _ = try Checkpoint.load(from: "\(folder)/greedy")
-      }
+      // A model alone is no checkpoint.
+      try trained().makeCheckpoint().save(to: folder)
+      #expect(
+        try refusal(of: try file(folder, ModelFiles.last), in: folder)?.contains("training run")
+          == true)
+      // A configuration that asks for more memory than there is does not get it.
+      let path = "\(folder)/\(ModelFiles.configuration)"
+      let greedy = try String(contentsOfFile: path, encoding: .utf8).replacingOccurrences(
+        of: "\"vocab_size\": 9", with: "\"vocab_size\": 90000000")
+      try greedy.write(toFile: path, atomically: false, encoding: .utf8)
+      #expect(throws: MiniLMError.self) { try ModelFiles.read(from: folder) }
     }
-  }
-
-  private func headerOf(_ folder: String) throws -> String {
-    try trained().makeCheckpoint().save(to: "\(folder)/h.minilm")
-    let data = try Data(contentsOf: URL(fileURLWithPath: "\(folder)/h.minilm"))
-    return String(decoding: data.prefix { $0 != 10 }, as: UTF8.self)
   }
 
   @Test func missingFilesAndFoldersAreNamed() throws {
@@ -122,23 +118,20 @@ import Tokenizers
         try Checkpoint.load(from: "\(folder)/none")
       } throws: {
         guard case MiniLMError.cannotRead(let path, _) = $0 else { return false }
-        return path.hasSuffix("/none")
+        return path.hasSuffix("/none/training.safetensors")
       }
-      #expect(throws: MiniLMError.self) { try Checkpoint.load(from: folder) }
       #expect {
         try trainer.makeCheckpoint().save(to: "\(folder)/no/such/place")
       } throws: {
         guard case MiniLMError.cannotCreate = $0 else { return false }
         return true
       }
-      #expect(throws: MiniLMError.self) { try trainer.makeCheckpoint().save(to: "/dev/null") }
       // A folder in the way: nothing is left beside it.
       try FileManager.default.createDirectory(
-        atPath: "\(folder)/taken", withIntermediateDirectories: false)
-      #expect(throws: MiniLMError.self) {
-        try trainer.makeCheckpoint().save(to: "\(folder)/taken")
-      }
-      #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["taken"])
+        atPath: "\(folder)/training.safetensors", withIntermediateDirectories: false)
+      #expect(throws: MiniLMError.self) { try trainer.makeCheckpoint().save(to: folder) }
+      #expect(
+        try FileManager.default.contentsOfDirectory(atPath: folder) == ["training.safetensors"])
     }
   }
 
@@ -154,13 +147,23 @@ import Tokenizers
         $0.width = 5
       }
     }
+    let gpt = try trained(.gpt)
+    #expect(throws: MiniLMError.self) {
+      try Trainer(resuming: gpt.makeCheckpoint(), training: same, validation: same) {
+        $0.blockSize = 5
+      }
+    }
   }
 
-  @Test func headersKeepEveryOption() throws {
-    var options = TrainingOptions(model: .bigram)
+  @Test func checkpointsKeepEveryOption() throws {
+    var options = TrainingOptions(model: .gpt)
     options.learningRate = 0.1 + 0.2
     options.seed = .max
     options.evaluationTokens = 77
+    (options.width, options.blockSize, options.accumulation) = (12, 10, 3)
+    options.transformer = TransformerShape(
+      layers: 1, heads: 3, feedForwardWidth: 20, activation: .relu, norm: .post,
+      positions: .sinusoidal, dropout: 0.1, isTied: false, epsilon: 1e-6)
     options.schedule = LearningRateSchedule(.linear, warmupSteps: 3, finalFraction: 1e-300)
     let corpus = try syntheticStream(900, vocabularySize: 5)
     for optimizer in [
@@ -170,8 +173,8 @@ import Tokenizers
       options.optimizer = optimizer
       try withScratchFolder { folder in
         let trainer = try Trainer(options: options, corpus: corpus)
-        try trainer.makeCheckpoint().save(to: "\(folder)/x")
-        #expect(try Checkpoint.load(from: "\(folder)/x").options == options)
+        try trainer.makeCheckpoint().save(to: folder)
+        #expect(try Checkpoint.load(from: folder).options == options)
       }
     }
   }

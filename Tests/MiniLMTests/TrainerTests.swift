@@ -40,6 +40,72 @@ private func smallOptions(_ kind: ModelKind) -> TrainingOptions {
     #expect(abs(evaluation.bitsPerByte(bytesPerToken: 3) - 2) < 1e-12)
   }
 
+  /// Each token once, from as much as its window holds: against a loop over the predictor.
+  @Test func aSlidingContextSeesWhatItSays() throws {
+    let model = try GPTReference.named("nanoGPT").model()
+    let stream = try syntheticStream(40, vocabularySize: 7)
+    let ids = stream.ids(in: 0..<40)
+    for (block, step) in [(6, 6), (6, 2), (6, 1), (5, 3), (4, 4)] {
+      var sum = 0.0
+      for position in 1..<40 {
+        // The first window begins at 0, the others every `step` after it.
+        let windows = position <= block ? 0 : (position - block + step - 1) / step
+        let start = max(0, min(windows * step, 39 - block))
+        let logits = try model.logits(after: Array(ids[start..<position])).map { Double($0) }
+        let target = logits[Int(ids[position].rawValue)]
+        sum += log(logits.reduce(0) { $0 + exp($1) }) - target
+      }
+      let evaluation = try Evaluation.evaluate(
+        model, on: stream, blockSize: block, stride: step, threads: 2)
+      #expect(evaluation.predictions == 39)
+      #expect(abs(evaluation.loss - sum / 39) < 1e-5, "block \(block), stride \(step)")
+    }
+    #expect(throws: MiniLMError.self) {
+      try Evaluation.evaluate(model, on: stream, blockSize: 7)
+    }
+    #expect(throws: MiniLMError.self) {
+      try Evaluation.evaluate(model, on: stream, blockSize: 6, stride: 7)
+    }
+  }
+
+  /// Two batches that make one update are one batch of twice the rows.
+  @Test(arguments: ModelKind.allCases)
+  func accumulatedBatchesAreOneBatch(_ kind: ModelKind) throws {
+    var options = smallOptions(kind)
+    options.windows = .sliding(stride: 8, shuffle: false, dropLast: true)
+    options.steps = 5
+    options.schedule.warmupSteps = 0
+    options.clipNorm = 1
+    let corpus = try syntheticStream(2000, vocabularySize: 20)
+    options.batchSize = 8
+    let whole = try Trainer(options: options, corpus: corpus)
+    let first = try whole.run()
+    (options.batchSize, options.accumulation) = (4, 2)
+    let halves = try Trainer(options: options, corpus: corpus)
+    let second = try halves.run()
+    #expect(first.tokens == second.tokens)
+    #expect(abs(first.trainingLoss - second.trainingLoss) < 1e-6)
+    let range = 0..<whole.model.parameters.count
+    let pairs = zip(
+      whole.model.parameters.values.values(in: range),
+      halves.model.parameters.values.values(in: range))
+    #expect(pairs.filter { abs($0 - $1) > 1e-5 }.count <= range.count / 50)
+  }
+
+  @Test func presetsTrain() throws {
+    for preset in TrainingPreset.allCases {
+      var options = preset.options
+      options.steps = 2
+      options.schedule.warmupSteps = 0
+      options.batchSize = 2
+      options.blockSize = 16
+      let trainer = try Trainer(
+        options: options, corpus: try syntheticStream(300, vocabularySize: 30))
+      let summary = try trainer.run()
+      #expect(abs(summary.trainingLoss - log(30.0)) < 0.6, "\(preset.rawValue)")
+    }
+  }
+
   @Test func lossOfAWholeStreamDoesNotDependOnWindows() throws {
     let model = try SmallCase.miniLM()
     let stream = try syntheticStream(1001, vocabularySize: 7)
@@ -84,6 +150,19 @@ private func smallOptions(_ kind: ModelKind) -> TrainingOptions {
     _ windows: WindowSampling, _ optimizer: OptimizerConfiguration
   ) throws {
     var options = smallOptions(.minilm)
+    try resume(&options, windows, optimizer)
+    // With everything that chance has a part in.
+    options = smallOptions(.gpt)
+    options.transformer.dropout = 0.2
+    options.accumulation = 2
+    options.threads = 2
+    try resume(&options, windows, optimizer)
+  }
+
+  private func resume(
+    _ options: inout TrainingOptions, _ windows: WindowSampling,
+    _ optimizer: OptimizerConfiguration
+  ) throws {
     options.windows = windows
     options.optimizer = optimizer
     options.clipNorm = 1
@@ -92,10 +171,10 @@ private func smallOptions(_ kind: ModelKind) -> TrainingOptions {
     let whole = try Trainer(options: options, training: training, validation: validation)
     let summary = try whole.run()
     try withScratchFolder { folder in
-      let path = "\(folder)/last.minilm"
+      let path = folder
       let first = try Trainer(options: options, training: training, validation: validation)
       first.metadata = ["vocabulary": "char \"é\"\n"]
-      let stopped = try first.run(checkpointPath: path) { $0.step == 17 ? .stop : .proceed }
+      let stopped = try first.run(folder: path) { $0.step == 17 ? .stop : .proceed }
       #expect(stopped.stopped && stopped.step == 17)
       #expect(throws: MiniLMError.self) {
         try Trainer(
@@ -118,20 +197,24 @@ private func smallOptions(_ kind: ModelKind) -> TrainingOptions {
     options.optimizer = .sgd()
     let corpus = try syntheticStream(500, vocabularySize: 20)
     try withScratchFolder { folder in
-      let path = "\(folder)/last.minilm"
+      let path = folder
       let good = try Trainer(options: options, corpus: corpus)
-      _ = try good.run(checkpointPath: path)
-      let before = try Data(contentsOf: URL(fileURLWithPath: path))
+      _ = try good.run(folder: path)
+      let names = ["best.safetensors", "config.json", "model.safetensors", "training.safetensors"]
+      func files() throws -> [Data] {
+        try names.map { try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\($0)")) }
+      }
+      let before = try files()
       options.learningRate = 1e30
       let bad = try Trainer(options: options, corpus: corpus)
       #expect {
-        try bad.run(checkpointPath: path)
+        try bad.run(folder: path)
       } throws: {
         guard case MiniLMError.diverged = $0 else { return false }
         return "\($0)".contains("smaller learning rate")
       }
-      #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == before)
-      #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["last.minilm"])
+      #expect(try files() == before)
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder).sorted() == names)
     }
   }
 

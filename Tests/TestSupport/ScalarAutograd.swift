@@ -82,3 +82,10 @@ public final class Scalar {
     return order.reversed()
   }
 }
+
+extension Scalar: PlainNumber {
+  /// A number that was not computed.
+  public convenience init(plain: Double) { self.init(plain) }
+  /// Its value.
+  public var plain: Double { value }
+}

@@ -61,7 +61,64 @@ struct minilm_sgd {
 void minilm_sgd_step(float *p, const float *gradient, float *buffer, size_t count,
                      const struct minilm_sgd *settings);
 
-// FNV-1a, 64 bits, continued from `state`.
+// The functions that stand between the two products of a feed-forward layer.
+enum { MINILM_GELU = 0, MINILM_GELU_TANH = 1, MINILM_RELU = 2 };
+
+// y = f(x + bias) for rows of x; x becomes f'(x + bias) where `derivative` is 1. `bias` may be null.
+// Exact GELU has erf by Abramowitz and Stegun 7.1.26, with an absolute error under 2e-7.
+void minilm_activation(int kind, float *x, const float *bias, float *y, size_t rows,
+                       size_t columns, int derivative);
+
+// Layer norm of rows: n = (x - mean) / sqrt(variance + epsilon), y = n * gain + bias.
+// `normalized` gets n and `inverse` the factor of each row; both may be null. `bias` may be null.
+void minilm_layer_norm(const float *x, size_t rows, size_t columns, const float *gain,
+                       const float *bias, float epsilon, float *normalized, float *inverse,
+                       float *y);
+// From dy: dgain += and, unless null, dbias +=; dx = or, with `add`, dx +=. dx may be dy.
+void minilm_layer_norm_backward(const float *dy, const float *normalized, const float *inverse,
+                                size_t rows, size_t columns, const float *gain, float *dgain,
+                                float *dbias, float *dx, int add);
+
+// Softmax of scale * x over the first `first + r + 1` of `columns` elements of row r; the rest of
+// the row becomes 0.
+void minilm_causal_softmax(float *x, size_t rows, size_t columns, size_t stride, size_t first,
+                           float scale);
+// The gradient of scale * x written over that of the probabilities p: scale * p * (dp - sum p dp).
+void minilm_causal_softmax_backward(const float *p, float *dp, size_t rows, size_t columns,
+                                    size_t stride, size_t first, float scale);
+
+// y[i] *= x[i].
+void minilm_multiply(float *y, const float *x, size_t count);
+// sums[j] += the sum over rows of x[r][j].
+void minilm_column_sums(const float *x, size_t rows, size_t columns, float *sums);
+// y = x·W + bias for one row x of `inputs` and W (inputs, outputs) in rows of `stride`; `bias` may be
+// null.
+void minilm_vector_matrix(const float *x, const float *w, size_t stride, const float *bias,
+                          float *y, size_t inputs, size_t outputs);
+// y = W·x for W (outputs, inputs).
+void minilm_matrix_vector(const float *w, const float *x, float *y, size_t outputs, size_t inputs);
+
+// Which elements stay when some are dropped: those whose hash of key and index is not below
+// `threshold`, of 2^24. The same for every level and number of threads.
+struct minilm_dropout {
+  uint64_t key;
+  uint32_t threshold;
+  float scale;
+};
+// y[i] = x[i] * scale where element i stays, else 0. y may be x.
+void minilm_drop(float *y, const float *x, size_t count, const struct minilm_dropout *settings);
+// y[i] += x[i] * scale where element i stays.
+void minilm_drop_and_add(float *y, const float *x, size_t count,
+                         const struct minilm_dropout *settings);
+
+// A check of bytes against damage, continued from `state`: eight bytes at a time (little-endian, xor,
+// times 0x9E3779B97F4A7C15, xor with itself shifted right by 32), the rest by FNV-1a.
 uint64_t minilm_checksum(uint64_t state, const void *bytes, size_t count);
+
+// Calls work(context, i) once for each i below count, each on a thread of its own as far as the
+// system gives them, i on the same thread each time. Threads wait for the next call by spinning for
+// some microseconds, then asleep. While another caller is at it all calls are made by the caller.
+typedef void (*minilm_work)(void *context, size_t index);
+void minilm_parallel(size_t count, minilm_work work, void *context);
 
 #endif

@@ -5,17 +5,10 @@
 ///     forward    y[n] = table[id[n]]                 (N, C)
 ///     backward   d table[id[n]] += d y[n]            ids may repeat: in order of n
 struct Embedding {
-  /// The place of the V×C table in the layout, and which tensor of it that is.
-  let table: TensorDescription
-  let index: Int
+  /// The V×C table.
+  let table: TensorReference
 
-  init(_ name: String, in layout: ParameterLayout) {
-    guard let index = layout.tensors.firstIndex(where: { $0.name == name }) else {
-      preconditionFailure("no tensor \(name)")
-    }
-    self.index = index
-    self.table = layout.tensors[index]
-  }
+  init(_ name: String, in layout: ParameterLayout) { table = layout.reference(name) }
 
   /// y (N×C) from `ids` (N); each id is less than V.
   @unsafe
@@ -40,8 +33,13 @@ struct Embedding {
   ) {
     let columns = table.columns
     let values = unsafe gradients.values.pointer(at: table.range)
-    // ids holds `count` ids.
-    unsafe gradients.touch(UnsafeBufferPointer(start: ids, count: count).map { Int($0) }, of: index)
+    if table.role == .lookup {
+      // ids holds `count` ids.
+      let rows = unsafe UnsafeBufferPointer(start: ids, count: count).map { Int($0) }
+      gradients.touch(rows, of: table.index)
+    } else {
+      gradients.prepareToAdd(to: table.index)
+    }
     for n in 0..<count {
       // As in forward.
       unsafe Kernels.add(

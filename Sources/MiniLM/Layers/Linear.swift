@@ -6,62 +6,102 @@
 ///     backward   dW += xᵀ·dy          (I, N)·(N, O) → (I, O)
 ///                db += Σ_n dy[n]
 ///                dx  = dy·Wᵀ          (N, O)·(O, I) → (N, I)
+///
+/// The weight lies in memory as (I, O), or transposed as (O, I), as an embedding table does that is the
+/// output projection too.
 struct Linear {
-  let weight: TensorDescription
-  let bias: TensorDescription?
+  let weight: TensorReference
+  let bias: TensorReference?
+  /// Whether the weight is (O, I).
+  let isTransposed: Bool
 
-  init(weight: String, bias: String?, in layout: ParameterLayout) {
-    func tensor(_ name: String) -> TensorDescription {
-      guard let found = layout.tensors.first(where: { $0.name == name }) else {
-        preconditionFailure("no tensor \(name)")
-      }
-      return found
-    }
-    self.weight = tensor(weight)
-    self.bias = bias.map(tensor)
+  init(weight: String, bias: String?, isTransposed: Bool = false, in layout: ParameterLayout) {
+    self.weight = layout.reference(weight)
+    self.bias = bias.map { layout.reference($0) }
+    self.isTransposed = isTransposed
   }
 
-  private var inputs: Int { weight.rows }
-  private var outputs: Int { weight.columns }
+  var inputs: Int { isTransposed ? weight.columns : weight.rows }
+  var outputs: Int { isTransposed ? weight.rows : weight.columns }
 
-  /// y (N×O) from x (N×I).
+  /// y (N×O) from x (N×I); with `adds` the result is added to what stands in y.
   @unsafe
   func forward(
     _ x: UnsafeMutablePointer<Float>, count: Int, parameters: ParameterStore,
-    output y: UnsafeMutablePointer<Float>
+    output y: UnsafeMutablePointer<Float>, adds: Bool = false
   ) {
     if let bias {
       let b = unsafe UnsafePointer(parameters.values.pointer(at: bias.range))
-      for n in 0..<count { unsafe (y + n * outputs).update(from: b, count: outputs) }
+      for n in 0..<count {
+        if adds {
+          unsafe Kernels.add(y + n * outputs, b, count: outputs)
+        } else {
+          unsafe (y + n * outputs).update(from: b, count: outputs)
+        }
+      }
     }
-    unsafe MatMul.multiply(
-      MatrixPointer(base: x, rowStride: inputs),
-      MatrixPointer(base: parameters.values.pointer(at: weight.range), rowStride: outputs),
-      into: MatrixPointer(base: y, rowStride: outputs),
-      m: count, n: outputs, k: inputs, beta: bias == nil ? 0 : 1)
+    unsafe multiply(x, count: count, parameters: parameters, output: y, adds: adds || bias != nil)
   }
 
-  /// dW and db, added to `gradients`, and d x (N×I), from x and d y (N×O).
+  /// The product alone, for callers that add the bias themselves.
+  @unsafe
+  func multiply(
+    _ x: UnsafeMutablePointer<Float>, count: Int, parameters: ParameterStore,
+    output y: UnsafeMutablePointer<Float>, adds: Bool = false
+  ) {
+    // x (N, I), W as it lies, y (N, O): sizes as the tensors have them, which the caller allocated by.
+    unsafe MatMul.multiply(
+      MatrixPointer(base: x, rowStride: inputs),
+      MatrixPointer(
+        base: parameters.values.pointer(at: weight.range), rowStride: weight.columns),
+      transposeB: isTransposed, into: MatrixPointer(base: y, rowStride: outputs),
+      m: count, n: outputs, k: inputs, beta: adds ? 1 : 0)
+  }
+
+  /// y (O) = x (I)·W + b for one position, without a library.
+  @unsafe
+  func apply(
+    _ x: UnsafePointer<Float>, parameters: ParameterStore, output y: UnsafeMutablePointer<Float>
+  ) {
+    let w = unsafe UnsafePointer(parameters.values.pointer(at: weight.range))
+    let b = unsafe bias.map { unsafe UnsafePointer(parameters.values.pointer(at: $0.range)) }
+    if isTransposed {
+      unsafe Kernels.matrixVector(w, x, y, outputs: outputs, inputs: inputs)
+      if let b = unsafe b { unsafe Kernels.add(y, b, count: outputs) }
+    } else {
+      unsafe Kernels.vectorMatrix(
+        x, w, b, y, inputs: inputs, outputs: outputs, stride: outputs)
+    }
+  }
+
+  /// dW and db, added to `gradients`, and d x (N×I), from x and d y (N×O); with `adds` d x is added to
+  /// what stands there.
   @unsafe
   func backward(
     _ x: UnsafeMutablePointer<Float>, count: Int, outputGradient dy: UnsafeMutablePointer<Float>,
     parameters: ParameterStore, gradients: GradientStore,
-    inputGradient dx: UnsafeMutablePointer<Float>
+    inputGradient dx: UnsafeMutablePointer<Float>, adds: Bool = false
   ) {
     let w = unsafe MatrixPointer(
-      base: parameters.values.pointer(at: weight.range), rowStride: outputs)
+      base: parameters.values.pointer(at: weight.range), rowStride: weight.columns)
     let dw = unsafe MatrixPointer(
-      base: gradients.values.pointer(at: weight.range), rowStride: outputs)
+      base: gradients.values.pointer(at: weight.range), rowStride: weight.columns)
     let dyMatrix = unsafe MatrixPointer(base: dy, rowStride: outputs)
-    unsafe MatMul.multiply(
-      MatrixPointer(base: x, rowStride: inputs), transposeA: true, dyMatrix,
-      into: dw, m: inputs, n: outputs, k: count, beta: 1)
+    let xMatrix = unsafe MatrixPointer(base: x, rowStride: inputs)
+    let beta: Float = gradients.isFirstWrite(of: weight.index) ? 0 : 1
+    if isTransposed {
+      unsafe MatMul.multiply(
+        dyMatrix, transposeA: true, xMatrix, into: dw, m: outputs, n: inputs, k: count, beta: beta)
+    } else {
+      unsafe MatMul.multiply(
+        xMatrix, transposeA: true, dyMatrix, into: dw, m: inputs, n: outputs, k: count, beta: beta)
+    }
     if let bias {
-      let db = unsafe gradients.values.pointer(at: bias.range)
-      for n in 0..<count { unsafe Kernels.add(db, dy + n * outputs, count: outputs) }
+      unsafe Kernels.columnSums(
+        dy, rows: count, columns: outputs, into: gradients.values.pointer(at: bias.range))
     }
     unsafe MatMul.multiply(
-      dyMatrix, w, transposeB: true, into: MatrixPointer(base: dx, rowStride: inputs),
-      m: count, n: inputs, k: outputs, beta: 0)
+      dyMatrix, w, transposeB: !isTransposed, into: MatrixPointer(base: dx, rowStride: inputs),
+      m: count, n: inputs, k: outputs, beta: adds ? 1 : 0)
   }
 }

@@ -1,4 +1,4 @@
-public import Tokenizers
+internal import Tokenizers
 
 /// A table of logits: row i says what follows token i.
 ///
@@ -33,10 +33,12 @@ public final class BigramModel: LanguageModel {
   /// A worker with room for some rows of logits.
   public func makeWorker() throws(MiniLMError) -> any ModelWorker { try BigramWorker(self) }
 
-  /// The row of the last token.
-  public func logits(after context: [TokenID]) throws(MiniLMError) -> [Float] {
-    let last = try context.lastID(vocabularySize: vocabularySize)
-    return parameters.values.values(in: last * vocabularySize..<(last + 1) * vocabularySize)
+  /// A predictor that gives the row of the last token.
+  public func makePredictor() throws(MiniLMError) -> any Predictor {
+    let (values, size) = (parameters.values, vocabularySize)
+    return LastTokenPredictor(vocabularySize: size) { last throws(MiniLMError) in
+      values.values(in: last * size..<(last + 1) * size)
+    }
   }
 }
 
@@ -58,12 +60,16 @@ private final class BigramWorker: ModelWorker {
     logits = try FloatStorage(count: chunk * vocabularySize)
   }
 
-  func lossSum(of batch: Batch, rows: Range<Int>) -> Double {
-    pass(over: batch, rows: rows, gradientScale: 0, gradients: nil)
+  func lossSum(of batch: Batch, rows: Range<Int>, from first: Int) -> Double {
+    // What stands before a position does not matter to it here.
+    pass(
+      over: first == 0 ? batch : batch.dropping(first), rows: rows, gradientScale: 0,
+      gradients: nil)
   }
 
   func lossSum(
-    of batch: Batch, rows: Range<Int>, gradientScale: Float, into gradients: GradientStore
+    of batch: Batch, rows: Range<Int>, gradientScale: Float, noise: UInt64,
+    into gradients: GradientStore
   ) -> Double {
     pass(over: batch, rows: rows, gradientScale: gradientScale, gradients: gradients)
   }

@@ -15,26 +15,67 @@ public protocol LanguageModel: AnyObject, Sendable {
   func initialize(_ random: inout RandomGenerator)
   /// Scratch for one thread: what a forward and a backward pass write to.
   func makeWorker() throws(MiniLMError) -> any ModelWorker
-  /// One logit for each token of the vocabulary, as what follows `context`, which has 1 or more
-  /// ids.
-  func logits(after context: [TokenID]) throws(MiniLMError) -> [Float]
+  /// Something that gives logits for one text, token by token.
+  func makePredictor() throws(MiniLMError) -> any Predictor
 }
 
 extension LanguageModel {
   /// How many tokens the vocabulary has.
   public var vocabularySize: Int { configuration.vocabularySize }
+
+  /// One logit for each token of the vocabulary, as what follows `context`, which has 1 or more
+  /// ids.
+  public func logits(after context: [TokenID]) throws(MiniLMError) -> [Float] {
+    try makePredictor().logits(appending: context)
+  }
+}
+
+/// What follows a text that grows.
+///
+///     let predictor = try model.makePredictor()
+///     var logits = try predictor.logits(appending: prompt)
+///     logits = try predictor.logits(appending: [next])
+public protocol Predictor: AnyObject {
+  /// One logit for each token of the vocabulary, as what follows all that it was given, `ids` last.
+  ///
+  /// Where that is more than the model looks at, the last tokens count.
+  func logits(appending ids: [TokenID]) throws(MiniLMError) -> [Float]
+  /// Forgets what it was given.
+  func reset()
+}
+
+/// The predictor of a model that looks at one token.
+final class LastTokenPredictor: Predictor {
+  private let vocabularySize: Int
+  private let logits: (Int) throws(MiniLMError) -> [Float]
+
+  /// - Parameter logits: Those that follow a token, given as an index below the vocabulary's size.
+  init(vocabularySize: Int, logits: @escaping (Int) throws(MiniLMError) -> [Float]) {
+    self.vocabularySize = vocabularySize
+    self.logits = logits
+  }
+
+  func logits(appending ids: [TokenID]) throws(MiniLMError) -> [Float] {
+    try logits(try ids.lastID(vocabularySize: vocabularySize))
+  }
+
+  func reset() {}
 }
 
 /// Passes over rows of a batch, on one thread, with activations of its own.
 ///
 /// The batch's ids are all less than the vocabulary's size (see `Batch.check(vocabularySize:)`).
 public protocol ModelWorker: AnyObject {
-  /// The sum of −ln p(target) over the positions of these rows.
-  func lossSum(of batch: Batch, rows: Range<Int>) -> Double
-  /// The same, and the gradient of `gradientScale` times that sum added to `gradients`.
+  /// The sum of −ln p(target) over the positions from `first` on of these rows.
+  func lossSum(of batch: Batch, rows: Range<Int>, from first: Int) throws(MiniLMError) -> Double
+  /// The same over all positions, and the gradient of `gradientScale` times that sum added to `gradients`.
+  ///
+  /// `noise` is where dropout's chance comes from: another number for each batch, the same for all of its
+  /// workers.
   func lossSum(
-    of batch: Batch, rows: Range<Int>, gradientScale: Float, into gradients: GradientStore
-  ) -> Double
+    of batch: Batch, rows: Range<Int>, gradientScale: Float, noise: UInt64,
+    into gradients: GradientStore
+  ) throws(MiniLMError) -> Double
 }
 
 /// Inputs and the tokens that follow them: B rows of T positions.
@@ -78,6 +119,20 @@ public struct Batch: Equatable, Sendable {
           id: UInt64(ids[position].rawValue), position: position, vocabularySize: vocabularySize)
       }
     }
+  }
+
+  /// The same rows from position `first` on.
+  func dropping(_ first: Int) -> Batch {
+    func tail(_ ids: [TokenID]) -> [TokenID] {
+      (0..<rows).flatMap { ids[$0 * length + first..<($0 + 1) * length] }
+    }
+    return Batch(uncheckedRows: rows, length: length - first, tail(inputs), tail(targets))
+  }
+
+  private init(
+    uncheckedRows rows: Int, length: Int, _ inputs: [TokenID], _ targets: [TokenID]
+  ) {
+    (self.rows, self.length, self.inputs, self.targets) = (rows, length, inputs, targets)
   }
 
   /// Calls `body` with the inputs and targets of `rows` as plain integers, and how many they are.

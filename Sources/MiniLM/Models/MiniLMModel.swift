@@ -1,4 +1,4 @@
-public import Tokenizers
+internal import Tokenizers
 
 /// An embedding and an output projection with nothing between: a bigram table of rank C.
 ///
@@ -44,18 +44,21 @@ public final class MiniLMModel: LanguageModel {
   /// A worker with room for some positions.
   public func makeWorker() throws(MiniLMError) -> any ModelWorker { try MiniLMWorker(self) }
 
-  /// embedding[last]·projection + bias.
-  public func logits(after context: [TokenID]) throws(MiniLMError) -> [Float] {
-    var last = UInt32(try context.lastID(vocabularySize: vocabularySize))
+  /// A predictor that gives embedding[last]·projection + bias.
+  public func makePredictor() throws(MiniLMError) -> any Predictor {
     let hidden = try FloatStorage(count: configuration.width)
     let logits = try FloatStorage(count: vocabularySize)
-    // One position: (1, C) and (1, V), and the id is below V.
-    unsafe embedding.forward(
-      &last, count: 1, parameters: parameters, output: hidden.pointer(at: 0..<hidden.count))
-    unsafe projection.forward(
-      hidden.pointer(at: 0..<hidden.count), count: 1, parameters: parameters,
-      output: logits.pointer(at: 0..<logits.count))
-    return logits.values(in: 0..<vocabularySize)
+    return LastTokenPredictor(vocabularySize: vocabularySize) { last throws(MiniLMError) in
+      var id = UInt32(last)
+      // One position: (1, C) and (1, V), and the id is below V.
+      unsafe self.embedding.forward(
+        &id, count: 1, parameters: self.parameters,
+        output: hidden.pointer(at: 0..<hidden.count))
+      unsafe self.projection.apply(
+        hidden.pointer(at: 0..<hidden.count), parameters: self.parameters,
+        output: logits.pointer(at: 0..<logits.count))
+      return logits.values(in: 0..<logits.count)
+    }
   }
 }
 
@@ -77,12 +80,16 @@ private final class MiniLMWorker: ModelWorker {
     logits = try FloatStorage(count: chunk * model.vocabularySize)
   }
 
-  func lossSum(of batch: Batch, rows: Range<Int>) -> Double {
-    pass(over: batch, rows: rows, gradientScale: 0, gradients: nil)
+  func lossSum(of batch: Batch, rows: Range<Int>, from first: Int) -> Double {
+    // What stands before a position does not matter to it here.
+    pass(
+      over: first == 0 ? batch : batch.dropping(first), rows: rows, gradientScale: 0,
+      gradients: nil)
   }
 
   func lossSum(
-    of batch: Batch, rows: Range<Int>, gradientScale: Float, into gradients: GradientStore
+    of batch: Batch, rows: Range<Int>, gradientScale: Float, noise: UInt64,
+    into gradients: GradientStore
   ) -> Double {
     pass(over: batch, rows: rows, gradientScale: gradientScale, gradients: gradients)
   }

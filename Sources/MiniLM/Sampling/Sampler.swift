@@ -1,9 +1,9 @@
 public import Tokenizers
 
-/// Chooses the next token: temperature, then top-k, then top-p, then a draw.
+/// Chooses the next token: a penalty for repetition, then temperature, top-k, top-p, min-p, then a draw.
 ///
 ///     let sampler = try Sampler(temperature: 0.8, topK: 40)
-///     let next = try sampler.choose(logits, &random)
+///     let next = try sampler.choose(logits, after: context, &random)
 ///
 /// Temperature 0 takes the most likely token, without chance.
 public struct Sampler: Sendable {
@@ -14,10 +14,15 @@ public struct Sampler: Sendable {
   public let filters: [any CandidateFilter]
   /// Whether the most likely token is taken instead of a draw.
   public let isGreedy: Bool
+  /// What makes tokens that were there already less likely; nil leaves them as they are.
+  public let repetitionPenalty: RepetitionPenalty?
 
-  private init(filters: [any CandidateFilter], isGreedy: Bool) {
+  private init(
+    filters: [any CandidateFilter], isGreedy: Bool, repetitionPenalty: RepetitionPenalty? = nil
+  ) {
     self.filters = filters
     self.isGreedy = isGreedy
+    self.repetitionPenalty = repetitionPenalty
   }
 
   /// A draw after any filters, in their order.
@@ -25,10 +30,11 @@ public struct Sampler: Sendable {
     self.init(filters: filters, isGreedy: false)
   }
 
-  /// The usual three, in the usual order.
-  public init(temperature: Double = 1, topK: Int? = nil, topP: Double? = nil)
-    throws(MiniLMError)
-  {
+  /// The usual ones, in the usual order.
+  public init(
+    temperature: Double = 1, topK: Int? = nil, topP: Double? = nil, minP: Double? = nil,
+    repetitionPenalty: Double? = nil
+  ) throws(MiniLMError) {
     guard temperature >= 0, temperature.isFinite else {
       throw .invalidOption(name: "temperature", value: "\(temperature)", expected: "0 or more")
     }
@@ -36,22 +42,29 @@ public struct Sampler: Sendable {
     if temperature > 0, temperature != 1 { filters.append(try Temperature(temperature)) }
     if let topK { filters.append(try TopK(topK)) }
     if let topP { filters.append(try TopP(topP)) }
-    self.init(filters: filters, isGreedy: temperature == 0)
+    if let minP { filters.append(try MinP(minP)) }
+    var penalty: RepetitionPenalty?
+    if let repetitionPenalty { penalty = try RepetitionPenalty(repetitionPenalty) }
+    self.init(filters: filters, isGreedy: temperature == 0, repetitionPenalty: penalty)
   }
 
   /// The tokens that may be chosen, after the filters.
-  public func candidates(_ logits: [Float]) throws(MiniLMError) -> Candidates {
+  public func candidates(_ logits: [Float], after context: [TokenID] = []) throws(MiniLMError)
+    -> Candidates
+  {
+    var logits = logits
+    repetitionPenalty?.apply(to: &logits, after: context)
     var candidates = try Candidates(logits)
     for filter in filters { filter.apply(to: &candidates) }
     return candidates
   }
 
-  /// The next token.
-  public func choose(_ logits: [Float], _ random: inout RandomGenerator) throws(MiniLMError)
-    -> TokenID
-  {
-    if isGreedy { return try Candidates(logits).best }
-    return try candidates(logits).draw(&random)
+  /// The next token; `context` is what a penalty for repetition looks at.
+  public func choose(
+    _ logits: [Float], after context: [TokenID] = [], _ random: inout RandomGenerator
+  ) throws(MiniLMError) -> TokenID {
+    let candidates = try candidates(logits, after: context)
+    return isGreedy ? candidates.best : candidates.draw(&random)
   }
 }
 
@@ -73,13 +86,15 @@ extension LanguageModel {
       throw .tokenOutOfRange(
         id: UInt64(prompt[position].rawValue), position: position, vocabularySize: vocabularySize)
     }
-    var context = Array(prompt.suffix(contextLength))
+    let predictor = try makePredictor()
+    var context = prompt
+    var new = prompt
     var generated: [TokenID] = []
     for _ in 0..<count {
-      let id = try sampler.choose(try logits(after: context), &random)
+      let id = try sampler.choose(try predictor.logits(appending: new), after: context, &random)
       generated.append(id)
-      context.append(id)
-      if context.count > contextLength { context.removeFirst(context.count - contextLength) }
+      if sampler.repetitionPenalty != nil { context.append(id) }
+      new = [id]
       if !body(id) { break }
     }
     return generated

@@ -71,6 +71,12 @@ public final class FloatStorage: @unchecked Sendable {
     unsafe base.update(from: other.base, count: count)
   }
 
+  /// Sets the floats in `range` to `value`.
+  func fill(_ range: Range<Int>, with value: Float) {
+    // `pointer(at:)` has checked the range.
+    unsafe pointer(at: range).update(repeating: value, count: range.count)
+  }
+
   /// Sets the floats in `range` to zero.
   func zero(_ range: Range<Int>) {
     // All zero bits are 0.0, and `pointer(at:)` has checked the range.

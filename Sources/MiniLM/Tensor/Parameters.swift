@@ -22,6 +22,22 @@ public struct TensorDescription: Equatable, Sendable {
   public let range: Range<Int>
 }
 
+/// A tensor and its number in the layout.
+struct TensorReference {
+  let index: Int
+  private let description: TensorDescription
+
+  init(index: Int, in layout: ParameterLayout) {
+    self.index = index
+    description = layout.tensors[index]
+  }
+
+  var rows: Int { description.rows }
+  var columns: Int { description.columns }
+  var role: TensorDescription.Role { description.role }
+  var range: Range<Int> { description.range }
+}
+
 /// Which tensors a model has and where each lies in its one arena of floats.
 public struct ParameterLayout: Equatable, Sendable {
   /// The tensors, in arena order, without gaps.
@@ -44,6 +60,16 @@ public struct ParameterLayout: Equatable, Sendable {
   }
 }
 
+extension ParameterLayout {
+  /// The tensor called `name`, which there is.
+  func reference(_ name: String) -> TensorReference {
+    guard let index = tensors.firstIndex(where: { $0.name == name }) else {
+      preconditionFailure("no tensor \(name)")
+    }
+    return TensorReference(index: index, in: self)
+  }
+}
+
 /// The trained numbers of a model: one flat arena and the layout that names its parts.
 public final class ParameterStore: Sendable {
   /// Names and places.
@@ -58,74 +84,4 @@ public final class ParameterStore: Sendable {
 
   /// How many parameters there are.
   public var count: Int { values.count }
-}
-
-/// Gradients of one worker, laid out as the parameters are.
-///
-/// A lookup table gets a gradient only in the rows of the tokens seen, so those rows are noted and
-/// all else stays zero: clearing, adding up, norms and plain SGD then touch `activeRanges` only,
-/// and a step of a large table costs what its batch costs.
-@safe
-public final class GradientStore {
-  /// Names and places.
-  public let layout: ParameterLayout
-  /// The gradients; zero outside `activeRanges`.
-  public let values: FloatStorage
-  /// For each lookup tensor: which rows were touched, as a list and as flags.
-  private var touched: [[Int]]
-  private var flags: [[Bool]]
-
-  package init(layout: ParameterLayout) throws(MiniLMError) {
-    self.layout = layout
-    self.values = try FloatStorage(count: layout.count)
-    self.touched = Array(repeating: [], count: layout.tensors.count)
-    self.flags = layout.tensors.map {
-      $0.role == .lookup ? Array(repeating: false, count: $0.rows) : []
-    }
-  }
-
-  /// Notes that these rows of lookup tensor `tensor` are about to get a gradient.
-  package func touch(_ rows: some Sequence<Int>, of tensor: Int) {
-    for row in rows where !flags[tensor][row] {
-      flags[tensor][row] = true
-      touched[tensor].append(row)
-    }
-  }
-
-  /// Notes the rows that `other` has touched.
-  func touchRows(of other: GradientStore) {
-    for tensor in touched.indices { touch(other.touched[tensor], of: tensor) }
-  }
-
-  /// The ranges of the arena that may be other than zero: ascending, apart from each other.
-  package var activeRanges: [Range<Int>] {
-    var ranges: [Range<Int>] = []
-    func add(_ range: Range<Int>) {
-      if let last = ranges.last, last.upperBound == range.lowerBound {
-        ranges[ranges.count - 1] = last.lowerBound..<range.upperBound
-      } else if !range.isEmpty {
-        ranges.append(range)
-      }
-    }
-    for (index, tensor) in layout.tensors.enumerated() {
-      guard tensor.role == .lookup else {
-        add(tensor.range)
-        continue
-      }
-      for row in touched[index].sorted() {
-        let start = tensor.range.lowerBound + row * tensor.columns
-        add(start..<start + tensor.columns)
-      }
-    }
-    return ranges
-  }
-
-  /// Makes every gradient zero again.
-  package func clear() {
-    for range in activeRanges { values.zero(range) }
-    for tensor in touched.indices {
-      for row in touched[tensor] { flags[tensor][row] = false }
-      touched[tensor].removeAll(keepingCapacity: true)
-    }
-  }
 }

@@ -1,19 +1,15 @@
+internal import Tokenizers
+
 /// A model and all that its training goes on from.
 ///
-/// The file, all numbers little-endian:
+/// In a folder it is `config.json` (what the model is made of) and `training.safetensors`: the parameters
+/// under their names, each of the optimizer's slots under `optimizer.0.` and so on, and in the metadata
+/// `config` (the same again), `state` (options, step, place in the data, random numbers) and the caller's own
+/// strings as `meta.<key>`. That file is whole in itself: it is written aside and renamed, so that at no
+/// time there is anything but one whole checkpoint. After it `model.safetensors` is written, the parameters
+/// alone, for whoever uses the model.
 ///
-///     one line of JSON, an object of strings, numbers and booleans:
-///       "format":"minilm-checkpoint", "version":1, "vocabulary_size", the options, "step",
-///       "optimizer_step", "slots", "epoch", "position", "random" (four words in hexadecimal),
-///       "best_validation_loss" (where there is one), "payload_bytes", the tensors as
-///       "name rows columns;…", and the caller's own strings as "meta.<key>";
-///       blanks before its newline bring the numbers after it to a multiple of 64 bytes
-///     float32 × parameters, in the order of the tensors
-///     float32 × parameters, for each slot of the optimizer
-///     uint64: FNV-1a (64 bits) of every byte before it
-///
-/// It is written aside and renamed, so that a name never stands for half a file; read again it
-/// gives the same bits.
+/// Read again it gives the same bits.
 public struct Checkpoint {
   /// What the model was trained with.
   public var options: TrainingOptions
@@ -32,111 +28,107 @@ public struct Checkpoint {
   /// Strings of the caller's own: the vocabulary's name and hash, say.
   public var metadata: [String: String]
 
-  private static let alignment = 64
+  /// The file that training goes on from.
+  public static let fileName = "training.safetensors"
 
-  /// Writes the file; on failure whatever had this name before is untouched.
-  public func save(to path: String) throws(MiniLMError) {
-    let tensors = model.parameters.layout.tensors
-      .map { "\($0.name) \($0.rows) \($0.columns)" }.joined(separator: ";")
-    let floats = model.parameters.count * (1 + slots.count)
-    var members: [(String, FlatJSON.Value)] = [
-      ("format", .string("minilm-checkpoint")), ("version", .number("1")),
-      ("vocabulary_size", .number("\(model.vocabularySize)")),
-    ]
-    members += options.headerMembers
-    members += [
-      ("step", .number("\(step)")), ("optimizer_step", .number("\(optimizerStep)")),
-      ("slots", .number("\(slots.count)")), ("epoch", .number("\(loader.epoch)")),
-      ("position", .number("\(loader.position)")),
-      (
-        "random",
-        .string(loader.random.state.map { String($0, radix: 16) }.joined(separator: " "))
-      ),
-      ("tensors", .string(tensors)), ("payload_bytes", .number("\(4 * floats)")),
-    ]
-    if let bestValidationLoss, bestValidationLoss.isFinite {
-      members.append(("best_validation_loss", .number("\(bestValidationLoss)")))
+  /// Writes the files; on failure each that was there before is untouched.
+  public func save(to folder: String) throws(MiniLMError) {
+    var parts = ModelFiles.parameterParts(model, of: model.parameters.values)
+    for (index, slot) in slots.enumerated() {
+      parts += ModelFiles.parameterParts(model, of: slot, prefix: "optimizer.\(index).")
     }
-    for (key, value) in metadata.sorted(by: { $0.key < $1.key }) {
-      members.append(("meta." + key, .string(value)))
-    }
-    var header = Array(FlatJSON.write(members).utf8)
-    while header.count % Self.alignment != Self.alignment - 1 { header.append(UInt8(ascii: " ")) }
-    header.append(UInt8(ascii: "\n"))
-
-    var writer = try AtomicFileWriter(path: path)
-    // The array's own bytes.
-    let span = header
-    try unsafe writer.write(span, count: span.count)
-    for storage in [model.parameters.values] + slots {
-      // Parameters are little-endian in memory on every platform this is built for.
-      try unsafe writer.write(storage.pointer(at: 0..<storage.count), count: 4 * storage.count)
-    }
-    try writer.commit()
+    var strings = ["config": model.configuration.json.compact, "state": state.compact]
+    for (key, value) in metadata { strings["meta." + key] = value }
+    try Safetensors.write(parts, metadata: strings, to: folder + "/" + Self.fileName)
+    try saveModel(to: folder, name: ModelFiles.last)
   }
 
-  /// Reads a file; `withOptimizer` false leaves `slots` empty, for a model that is only used.
-  public static func load(from path: String, withOptimizer: Bool = true) throws(MiniLMError)
-    -> Checkpoint
-  {
-    func bad(_ reason: String) -> MiniLMError { .badCheckpoint(path: path, reason: reason) }
-    var reader = try CheckpointFileReader(path: path)
-    guard let header = FlatJSON.read(try reader.readLine()),
-      header["format"]?.text == "minilm-checkpoint"
-    else { throw bad("it does not begin with a MiniLM header") }
-    guard header["version"]?.integer == 1 else {
-      throw bad("it is of another version than 1, which this program reads")
+  /// Writes the model alone.
+  public func saveModel(to folder: String, name: String) throws(MiniLMError) {
+    var strings = ["step": "\(step)"]
+    for (key, value) in metadata { strings[key] = value }
+    try ModelFiles.write(model, metadata: strings, to: folder, name: name)
+  }
+
+  private var state: JSONValue {
+    var members: [JSONValue.Member] = [
+      .init("format", .string("minilm-training")), .init("version", .integer(2)),
+      .init("options", options.json), .init("step", .integer(step)),
+      .init("optimizer_step", .integer(optimizerStep)), .init("slots", .integer(slots.count)),
+      .init("epoch", .integer(loader.epoch)), .init("position", .integer(loader.position)),
+      .init(
+        "random",
+        .string(loader.random.state.map { String($0, radix: 16) }.joined(separator: " "))),
+    ]
+    if let bestValidationLoss, bestValidationLoss.isFinite {
+      members.append(.init("best_validation_loss", .number(bestValidationLoss)))
     }
-    guard let options = TrainingOptions(header: header),
-      let vocabularySize = header["vocabulary_size"]?.integer,
-      let step = header["step"]?.integer, step >= 0,
-      let optimizerStep = header["optimizer_step"]?.integer, optimizerStep >= 0,
-      let slotCount = header["slots"]?.integer, slotCount == options.optimizer.slotCount,
-      let epoch = header["epoch"]?.integer, let position = header["position"]?.integer,
-      let random = header["random"]?.text.flatMap(generator),
-      let payload = header["payload_bytes"]?.integer
-    else { throw bad("its header lacks a member or has one of the wrong kind") }
+    return .object(members)
+  }
+
+  /// Reads `training.safetensors`.
+  public static func load(from folder: String) throws(MiniLMError) -> Checkpoint {
+    let path = folder + "/" + fileName
+    func bad(_ reason: String) -> MiniLMError { .badCheckpoint(path: path, reason: reason) }
+    var reader = try SafetensorsReader(path: path)
+    let metadata = reader.metadata
+    guard let state = metadata["state"].flatMap({ try? JSONValue(parsing: Array($0.utf8)) }),
+      let config = metadata["config"].flatMap({ try? JSONValue(parsing: Array($0.utf8)) }),
+      state["format"]?.stringValue == "minilm-training", metadata["checksum"] != nil
+    else { throw bad("it is no checkpoint of a training run") }
+    guard state["version"]?.integerValue == 2 else {
+      throw bad("it is of another version than 2, which this program reads")
+    }
+    let configuration = try ModelConfiguration(json: config, path: path)
+    guard
+      let options = state["options"].flatMap({
+        TrainingOptions(json: $0, configuration: configuration)
+      }),
+      let step = state["step"]?.integerValue, step >= 0,
+      let optimizerStep = state["optimizer_step"]?.integerValue, optimizerStep >= 0,
+      let slotCount = state["slots"]?.integerValue, slotCount == options.optimizer.slotCount,
+      let epoch = state["epoch"]?.integerValue, let position = state["position"]?.integerValue,
+      let random = state["random"]?.stringValue.flatMap(generator)
+    else { throw bad("its state lacks a member or has one of the wrong kind") }
     do {
       try options.check()
+      try configuration.check()
     } catch {
       throw bad("\(error)")
     }
     // Sizes are compared before any memory is asked for.
-    let configuration = options.configuration(vocabularySize: vocabularySize)
-    try configuration.check()
-    guard let count = configuration.parameterCount, payload == 4 * count * (1 + slotCount) else {
-      throw bad("its parameters are not those of the model its header names")
-    }
-    guard reader.remaining == payload + 8 else {
-      let missing = payload + 8 - reader.remaining
-      throw bad(
-        missing > 0
-          ? "it is cut short: \(missing) of its bytes are missing"
-          : "\(-missing) bytes follow its end")
-    }
+    let floats = reader.entries.reduce(0) { $0 + $1.range.count } / 4
+    guard let count = configuration.parameterCount,
+      floats == count.multipliedReportingOverflow(by: 1 + slotCount).partialValue
+    else { throw bad("its parameters are not those of the model it describes") }
     let model = try configuration.makeModel()
-    let tensors = model.parameters.layout.tensors
-      .map { "\($0.name) \($0.rows) \($0.columns)" }.joined(separator: ";")
-    guard header["tensors"]?.text == tensors else {
-      throw bad("its tensors are not those of the model its header names")
-    }
-    try unsafe reader.read(into: model.parameters.values.pointer(at: 0..<count), count: 4 * count)
     var slots: [FloatStorage] = []
-    for _ in 0..<slotCount {
-      // Read even where it is not wanted: the checksum is over all.
-      let slot = try FloatStorage(count: count)
-      try unsafe reader.read(into: slot.pointer(at: 0..<count), count: 4 * count)
-      if withOptimizer { slots.append(slot) }
+    for _ in 0..<slotCount { slots.append(try FloatStorage(count: count)) }
+
+    // What is expected, by name: which arena, and where in it.
+    var expected: [String: (FloatStorage, Int, [Int])] = [:]
+    var parts = ModelFiles.parameterParts(model, of: model.parameters.values)
+    for (index, slot) in slots.enumerated() {
+      parts += ModelFiles.parameterParts(model, of: slot, prefix: "optimizer.\(index).")
     }
-    try reader.finish()
-    var metadata: [String: String] = [:]
-    for (name, value) in header where name.hasPrefix("meta.") {
-      metadata[String(name.dropFirst(5))] = value.text
+    for part in parts { expected[part.name] = (part.storage, part.range.lowerBound, part.shape) }
+    try reader.read { entry throws(MiniLMError) in
+      guard let (storage, offset, shape) = expected.removeValue(forKey: entry.name),
+        shape == entry.shape, entry.element == .float32
+      else {
+        throw bad("tensor '\(entry.name)' is not one of the model it describes")
+      }
+      return (storage, offset)
+    }
+    if let name = expected.keys.min() { throw bad("tensor '\(name)' is missing") }
+    var own: [String: String] = [:]
+    for (name, value) in metadata where name.hasPrefix("meta.") {
+      own[String(name.dropFirst(5))] = value
     }
     return Checkpoint(
       options: options, model: model, step: step, optimizerStep: optimizerStep, slots: slots,
       loader: BatchLoader.State(epoch: epoch, position: position, random: random),
-      bestValidationLoss: header["best_validation_loss"]?.double, metadata: metadata)
+      bestValidationLoss: state["best_validation_loss"]?.doubleValue, metadata: own)
   }
 
   private static func generator(_ text: String) -> RandomGenerator? {

@@ -8,7 +8,9 @@ package final class GradientEngine {
   let threads: Int
   private var workers: [any ModelWorker] = []
   private var workerGradients: [GradientStore] = []
-  /// Positions times vocabulary below which another worker is not worth its start.
+  /// How many workers the gradients at hand are of.
+  private var workersOfGradients = 0
+  /// Positions times the cost of one below which another worker is not worth its start.
   private static let smallestShare = 1 << 17
 
   package init(model: any LanguageModel, threads: Int) {
@@ -16,12 +18,18 @@ package final class GradientEngine {
     self.threads = threads
   }
 
-  /// The gradients of the last batch.
+  /// The gradients of the last batches.
   package var gradients: GradientStore { workerGradients[0] }
+
+  /// What a position costs: about as many multiplications.
+  private var positionCost: Int {
+    model.configuration.kind == .gpt
+      ? Swift.max(model.vocabularySize, model.parameters.count) : model.vocabularySize
+  }
 
   /// How many workers a batch of this shape is split over: a matter of its shape alone.
   private func workerCount(for batch: Batch) -> Int {
-    let work = batch.count.multipliedReportingOverflow(by: model.vocabularySize)
+    let work = batch.count.multipliedReportingOverflow(by: positionCost)
     let useful = work.overflow ? threads : work.partialValue / Self.smallestShare
     return Swift.max(1, Swift.min(threads, useful, batch.rows))
   }
@@ -33,38 +41,46 @@ package final class GradientEngine {
     }
   }
 
-  /// The sum of the losses over the batch.
-  package func lossSum(of batch: Batch) throws(MiniLMError) -> Double {
+  /// The sum of the losses over the batch, of the positions from `first` on in each row.
+  package func lossSum(of batch: Batch, from first: Int = 0) throws(MiniLMError) -> Double {
     try batch.check(vocabularySize: model.vocabularySize)
     let count = workerCount(for: batch)
     try prepare(count, gradients: false)
-    let sums = PartialSums(count: count)
+    let results = WorkerResults(count: count)
     Parallel.run(count) { index in
       let rows = Parallel.share(index, of: batch.rows, shares: count)
-      sums.set(index, workers[index].lossSum(of: batch, rows: rows))
+      results.run(index) { () throws(MiniLMError) in
+        try workers[index].lossSum(of: batch, rows: rows, from: first)
+      }
     }
-    return sums.total
+    return try results.total()
   }
 
-  /// The mean loss over the batch; its gradient is in `gradients` until the next call.
-  package func lossAndGradients(of batch: Batch) throws(MiniLMError) -> Double {
+  /// The mean loss over the batch; the gradient of `share` times it is in `gradients` until the next call,
+  /// added to what is there where `adds` is true.
+  package func lossAndGradients(
+    of batch: Batch, share: Double = 1, noise: UInt64 = 0, adds: Bool = false
+  ) throws(MiniLMError) -> Double {
     try batch.check(vocabularySize: model.vocabularySize)
     let count = workerCount(for: batch)
     try prepare(count, gradients: true)
-    let scale = 1 / Float(batch.count)
-    let sums = PartialSums(count: count)
+    let scale = Float(share / Double(batch.count))
+    let results = WorkerResults(count: workerGradients.count)
     Parallel.run(workerGradients.count) { index in
-      // A worker without rows this time still clears what it left last time.
-      workerGradients[index].clear()
+      // A worker without rows this time still clears what it left last time; when gradients are added,
+      // only the first worker's are of any batch before.
+      if !adds || index > 0 { workerGradients[index].clear() }
       guard index < count else { return }
       let rows = Parallel.share(index, of: batch.rows, shares: count)
-      sums.set(
-        index,
-        workers[index].lossSum(
-          of: batch, rows: rows, gradientScale: scale, into: workerGradients[index]))
+      results.run(index) { () throws(MiniLMError) in
+        try workers[index].lossSum(
+          of: batch, rows: rows, gradientScale: scale, noise: noise, into: workerGradients[index])
+      }
+      workerGradients[index].settle()
     }
+    let total = try results.total()
     if count > 1 { addUp(count) }
-    return sums.total / Double(batch.count)
+    return total / Double(batch.count)
   }
 
   /// Adds the gradients of workers 1, 2, … to those of worker 0, each thread on its part of the
@@ -84,5 +100,45 @@ package final class GradientEngine {
       }
     }
     for other in workerGradients[1..<count] { workerGradients[0].touchRows(of: other) }
+  }
+}
+
+/// What each worker came to: a number or an error.
+@safe
+private final class WorkerResults: @unchecked Sendable {
+  private let count: Int
+  private let sums: PartialSums
+  // Each place is written by one worker, and read when all are done.
+  private let errors: UnsafeMutablePointer<MiniLMError?>
+
+  init(count: Int) {
+    self.count = count
+    sums = PartialSums(count: count)
+    unsafe errors = .allocate(capacity: count)
+    unsafe errors.initialize(repeating: nil, count: count)
+  }
+
+  deinit {
+    unsafe errors.deinitialize(count: count)
+    unsafe errors.deallocate()
+  }
+
+  func run(_ index: Int, _ body: () throws(MiniLMError) -> Double) {
+    do {
+      sums.set(index, try body())
+    } catch {
+      precondition(index >= 0 && index < count)
+      // In bounds by the line above.
+      unsafe errors[index] = error
+    }
+  }
+
+  /// The sum, or the first worker's error.
+  func total() throws(MiniLMError) -> Double {
+    for index in 0..<count {
+      // In bounds.
+      if let error = unsafe errors[index] { throw error }
+    }
+    return sums.total
   }
 }

@@ -2,7 +2,7 @@
 ///
 ///     let stream = try TokenStream(ids, vocabularySize: 65)
 ///     let trainer = try Trainer(options: TrainingOptions(model: .bigram), corpus: stream)
-///     let summary = try trainer.run(checkpointPath: "last.minilm") { progress in
+///     let summary = try trainer.run(folder: "runs/a") { progress in
 ///       if let result = progress.evaluation { print(progress.step, result.loss) }
 ///       return .proceed
 ///     }
@@ -62,8 +62,8 @@ public final class Trainer {
     }
     guard saved == wanted else {
       throw .invalidOption(
-        name: "model", value: "\(wanted.kind.rawValue) of width \(wanted.width)",
-        expected: "\(saved.kind.rawValue) of width \(saved.width), as in the checkpoint")
+        name: "model", value: Self.text(wanted),
+        expected: "\(Self.text(saved)), as in the checkpoint")
     }
     try Self.check(options, wanted)
     guard checkpoint.step < options.steps else {
@@ -112,6 +112,17 @@ public final class Trainer {
     optimizer = try options.optimizer.makeOptimizer(for: model.parameters.layout)
   }
 
+  private static func text(_ configuration: ModelConfiguration) -> String {
+    switch configuration.kind {
+    case .bigram: return "bigram"
+    case .minilm: return "minilm of width \(configuration.width)"
+    case .gpt:
+      return
+        "gpt of \(configuration.transformer.layers) layers of width \(configuration.width) and "
+        + "\(configuration.contextLength) positions"
+    }
+  }
+
   private static func check(_ options: TrainingOptions, _ configuration: ModelConfiguration)
     throws(MiniLMError)
   {
@@ -144,10 +155,22 @@ public final class Trainer {
       engine, on: validation, blockSize: options.blockSize, limit: limit)
   }
 
-  /// One update: its batch's loss before it, the gradient's norm where it was needed, and the rate.
+  /// One update: the loss of its batches before it, the gradient's norm where it was needed, and the
+  /// rate.
   public func makeStep(measureNorm: Bool = false) throws(MiniLMError) -> StepResult {
-    let batch = loader.next()
-    let loss = try engine.lossAndGradients(of: batch)
+    var (loss, tokens) = (0.0, 0)
+    for index in 0..<options.accumulation {
+      let batch = loader.next()
+      // A number for each batch of the run, whether it was interrupted or not.
+      var noise = RandomGenerator(
+        seed: options.seed, stream: UInt64(2 + step * options.accumulation + index))
+      let share = 1 / Double(options.accumulation)
+      loss +=
+        share
+        * (try engine.lossAndGradients(
+          of: batch, share: share, noise: noise.next(), adds: index > 0))
+      tokens += batch.count
+    }
     guard loss.isFinite else { throw .diverged(step: step + 1, what: "the loss is \(loss)") }
     var norm: Double?
     if measureNorm || options.clipNorm != nil {
@@ -164,17 +187,18 @@ public final class Trainer {
       threads: options.threads)
     step += 1
     return StepResult(
-      loss: loss, tokens: batch.count, gradientNorm: norm, learningRate: rate)
+      loss: loss, tokens: tokens, gradientNorm: norm, learningRate: rate)
   }
 
   /// All steps that are left.
   ///
   /// After every `evaluationInterval` steps and at the end it evaluates and,
-  /// with a path, saves; a run that diverges throws and leaves the last good checkpoint in place.
+  /// with a folder (which there must be), saves, and saves the model once more where none had a lower
+  /// validation loss; a run that diverges throws and leaves the last good checkpoint in place.
   ///
   /// `progress` is called after every step, and ends the run early, saved, by returning `.stop`.
   public func run(
-    checkpointPath: String? = nil, bestCheckpointPath: String? = nil,
+    folder: String? = nil,
     progress: (TrainingProgress) -> TrainingControl = { _ in .proceed }
   ) throws(MiniLMError) -> TrainingSummary {
     let clock = Stopwatch()
@@ -191,7 +215,7 @@ public final class Trainer {
       var evaluation: Evaluation?
       if evaluates {
         evaluation = try evaluateAndSave(
-          limit: isLast ? nil : options.evaluationTokens, checkpointPath, bestCheckpointPath)
+          limit: isLast ? nil : options.evaluationTokens, folder)
         last = evaluation ?? last
       }
       let report = TrainingProgress(
@@ -201,7 +225,7 @@ public final class Trainer {
       if evaluates, !isLast { interval = RunningLoss() }
       if progress(report) == .stop, !isLast {
         stopped = true
-        if let checkpointPath, !evaluates { try makeCheckpoint().save(to: checkpointPath) }
+        if let folder, !evaluates { try makeCheckpoint().save(to: folder) }
       }
     }
     return TrainingSummary(
@@ -209,9 +233,7 @@ public final class Trainer {
       evaluation: last, bestValidationLoss: bestValidationLoss, stopped: stopped)
   }
 
-  private func evaluateAndSave(limit: Int?, _ path: String?, _ bestPath: String?)
-    throws(MiniLMError) -> Evaluation?
-  {
+  private func evaluateAndSave(limit: Int?, _ folder: String?) throws(MiniLMError) -> Evaluation? {
     let evaluation = try evaluate(limit: limit)
     var isBest = false
     if let loss = evaluation?.loss {
@@ -221,8 +243,11 @@ public final class Trainer {
       isBest = loss < bestValidationLoss ?? .infinity
       if isBest { bestValidationLoss = loss }
     }
-    if let path { try makeCheckpoint().save(to: path) }
-    if let bestPath, isBest { try makeCheckpoint().save(to: bestPath) }
+    if let folder {
+      let checkpoint = makeCheckpoint()
+      try checkpoint.save(to: folder)
+      if isBest { try checkpoint.saveModel(to: folder, name: ModelFiles.best) }
+    }
     return evaluation
   }
 }

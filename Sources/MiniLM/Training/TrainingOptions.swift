@@ -8,14 +8,18 @@ public struct TrainingOptions: Equatable, Sendable {
   public var model: ModelKind
   /// C: the width of an embedding; unused by `bigram`.
   public var width = 64
-  /// Whether the output projection has a bias; unused by `bigram`.
+  /// Whether projections (and layer norms) have a bias; unused by `bigram`.
   public var bias = true
+  /// The rest of what `gpt` is made of; it looks at `blockSize` positions.
+  public var transformer = TransformerShape()
   /// How many updates to make.
   public var steps: Int
   /// B: windows of a batch.
   public var batchSize: Int
   /// T: tokens of a window.
   public var blockSize: Int
+  /// Batches whose gradients make one update together.
+  public var accumulation = 1
   /// How windows are taken from the training tokens.
   public var windows = WindowSampling.random
   /// The full learning rate, which the schedule multiplies.
@@ -54,12 +58,24 @@ public struct TrainingOptions: Equatable, Sendable {
       schedule = LearningRateSchedule(.cosine, warmupSteps: 50, finalFraction: 0.01)
       evaluationInterval = 250
       evaluationTokens = 20_000
+    case .gpt:
+      (steps, batchSize, blockSize) = (2000, 12, 64)
+      (width, bias) = (128, false)
+      learningRate = 1e-3
+      optimizer = .adamW(beta2: 0.99, weightDecay: 0.1)
+      schedule = LearningRateSchedule(.cosine, warmupSteps: 100, finalFraction: 0.1)
+      clipNorm = 1
+      evaluationInterval = 250
+      // As many as nanoGPT's twenty batches.
+      evaluationTokens = 15_360
     }
   }
 
   /// The model for a vocabulary of this size.
   public func configuration(vocabularySize: Int) -> ModelConfiguration {
-    ModelConfiguration(kind: model, vocabularySize: vocabularySize, width: width, bias: bias)
+    ModelConfiguration(
+      kind: model, vocabularySize: vocabularySize, width: width, bias: bias,
+      contextLength: blockSize, transformer: transformer)
   }
 
   /// Throws for a value that makes no sense, naming it.
@@ -71,6 +87,8 @@ public struct TrainingOptions: Equatable, Sendable {
     }
     try check("steps", steps, steps >= 1, "1 or more")
     try check("batch size", batchSize, (1...1 << 24).contains(batchSize), "1 to 16777216")
+    try check(
+      "accumulated batches", accumulation, (1...1 << 20).contains(accumulation), "1 to 1048576")
     try check("block size", blockSize, (1...1 << 24).contains(blockSize), "1 to 16777216")
     try check(
       "learning rate", learningRate, learningRate > 0 && learningRate.isFinite, "more than 0")

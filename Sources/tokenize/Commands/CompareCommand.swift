@@ -1,4 +1,5 @@
 import ArgumentParser
+import MiniLM
 import Tokenizers
 
 /// `tokenize compare`
@@ -11,9 +12,14 @@ struct CompareCommand: ParsableCommand {
       are fitted to the text, and one for each --vocab. 'ratio' is how many times fewer tokens there are \
       than characters. Several files are one text after another.
 
+      --lm trains the same small model on the tokens of each, for the same number of steps over the same number \
+      of bytes, and adds the bits it needs for a byte of text it has not seen. Words have none: what stands \
+      between them is lost.
+
       Examples:
         tokenize compare --vocab gpt2 book.txt
         tokenize compare --vocab gpt2 --vocab vocabs/mine --format markdown book.txt
+        tokenize compare --vocab vocabs/mine --lm book.txt
       """)
 
   @Option(
@@ -34,12 +40,25 @@ struct CompareCommand: ParsableCommand {
   @Option(help: "How the table is written.")
   var format = TableFormat.table
 
+  @Flag(help: "Train a small model on each, and compare bits per byte.")
+  var lm = false
+
+  @Option(help: ArgumentHelp("lm: updates of each model.", valueName: "n"))
+  var steps = 300
+
+  @Option(help: ArgumentHelp("lm: where all chance comes from.", valueName: "n"))
+  var seed: UInt64 = 1
+
   @OptionGroup var text: TextOptions
   @OptionGroup var output: OutputOptions
   @OptionGroup var engine: EngineOptions
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var reporting: RunOptions
   @OptionGroup var input: InputOptions
+
+  func validate() throws {
+    if steps < 1 { throw ValidationError("--steps is \(steps); 1 or more expected") }
+  }
 
   func run() throws {
     let inputs = try input.open()
@@ -72,9 +91,43 @@ struct CompareCommand: ParsableCommand {
       meter.update(index + 1)
     }
     meter.finish(tokenizers.count)
+    let bits = lm ? try compareModels(documents, tokenizers) : nil
     let output = try output.open()
-    try output.write(format.text(of: rows, statistics, reporting.diagnostics))
+    try output.write(format.text(of: rows, bits: bits, statistics, reporting.diagnostics))
     try output.finish()
+  }
+
+  /// Bits per byte by the name of each tokenizer.
+  private func compareModels(
+    _ documents: [(name: String, bytes: [UInt8])],
+    _ tokenizers: [(name: String, tokenizer: Tokenizer)]
+  ) throws -> [String: Double] {
+    var bytes: [UInt8] = []
+    for document in documents { bytes += document.bytes }
+    let comparison = try SmallModelComparison(
+      text: bytes, invalidUTF8: text.invalidUTF8, steps: steps, seed: seed, threads: threads.count)
+    var bits: [String: Double] = [:]
+    let meter = reporting.diagnostics.meter("training", unit: "models")
+    var entries = tokenizers
+    entries.append(("byte", try VocabularyOptions.load("byte")))
+    // Characters are fitted to text, which bad bytes are not.
+    if UTF8Validation.firstInvalidSequence(in: bytes.span) == nil {
+      var fitting = VocabularyFitting()
+      try fitting.addCharacters(of: bytes.span, unit: .scalar)
+      let (vocabulary, special) = try fitting.vocabulary()
+      entries.append(
+        (
+          "char",
+          Tokenizer(
+            model: CharacterModel(vocabulary: vocabulary, unit: .scalar, specialTokens: special))
+        ))
+    }
+    for (index, entry) in entries.enumerated() {
+      bits[entry.name] = try comparison.bitsPerByte(entry.tokenizer)
+      meter.update(index + 1)
+    }
+    meter.finish(entries.count)
+    return bits
   }
 
   /// The sizes of all documents together.

@@ -10,6 +10,9 @@ struct LMCommand: ParsableCommand {
         tokenize lm train --model bigram --vocab char corpus.txt
         tokenize lm sample runs/corpus --prompt "The "
         tokenize lm eval runs/corpus other.txt
+        tokenize lm curve -o curves.svg runs/corpus runs/other
       """,
-    subcommands: [LMTrainCommand.self, LMSampleCommand.self, LMEvalCommand.self])
+    subcommands: [
+      LMTrainCommand.self, LMSampleCommand.self, LMEvalCommand.self, LMCurveCommand.self,
+    ])
 }

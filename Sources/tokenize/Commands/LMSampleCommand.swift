@@ -9,7 +9,8 @@ struct LMSampleCommand: ParsableCommand {
     abstract: "Let a trained model write.",
     discussion: """
       The text appears as it comes, in whole characters. It begins with the prompt; without one the model \
-      begins by itself. It ends after --max-tokens, or with the model's end-of-text token. Several samples \
+      begins by itself. It ends after --max-tokens, before a --stop text, or with the model's \
+      end-of-text token. Several samples \
       are separated by a line of three dashes. The same --seed gives the same text; without one each run \
       gives another.
 
@@ -37,6 +38,31 @@ struct LMSampleCommand: ParsableCommand {
       "Choose among the most likely tokens that reach this probability together.", valueName: "x"))
   var topP: Double?
 
+  @Option(
+    help: ArgumentHelp(
+      "Leave out tokens with less than this part of the likeliest one's probability.",
+      valueName: "x"))
+  var minP: Double?
+
+  @Option(
+    help: ArgumentHelp(
+      "Above 1, tokens that the text has already become less likely.", valueName: "x"))
+  var repetitionPenalty: Double?
+
+  @Option(
+    name: .customLong("stop"), parsing: .unconditionalSingleValue,
+    help: ArgumentHelp(
+      "End before this text; may be given several times.", valueName: "text"))
+  var stops: [String] = []
+
+  @Option(help: "The model after the last step, or the one with the lowest validation loss.")
+  var checkpoint = RunFolder.Which.last
+
+  @Option(
+    help: ArgumentHelp("The tokenizer, where the folder has none.", valueName: "name|path"),
+    completion: .custom(completeVocabulary))
+  var vocab: String?
+
   @Option(help: ArgumentHelp("The most tokens to add.", valueName: "n"))
   var maxTokens = 200
 
@@ -51,14 +77,17 @@ struct LMSampleCommand: ParsableCommand {
 
   func validate() throws {
     if maxTokens < 0 { throw ValidationError("--max-tokens is \(maxTokens); 0 or more expected") }
+    if stops.contains("") { throw ValidationError("--stop: a text expected, '' met") }
     if count < 0 { throw ValidationError("--count is \(count); 0 or more expected") }
   }
 
   func run() throws {
-    let sampler = try Sampler(temperature: temperature, topK: topK, topP: topP)
+    let sampler = try Sampler(
+      temperature: temperature, topK: topK, topP: topP, minP: minP,
+      repetitionPenalty: repetitionPenalty)
     let run = RunFolder(path: folder)
-    let tokenizer = try run.loadTokenizer()
-    let model = try run.loadCheckpoint().model
+    let tokenizer = try run.loadTokenizer(vocab)
+    let model = try run.loadModel(checkpoint, for: tokenizer)
     let start: [TokenID]
     do {
       start = try prompt.map { try tokenizer.encode($0) } ?? []
@@ -80,21 +109,25 @@ struct LMSampleCommand: ParsableCommand {
   ) throws {
     let decoder = tokenizer.makeDecoder()
     var characters = WholeCharacters()
+    var ending = StopTexts(stops)
     var failure: (any Error)?
-    func show(_ ids: [TokenID]) -> Bool {
+    func show(_ ids: [TokenID], isPrompt: Bool = false) -> Bool {
       do {
+        // What a model knows beyond its tokenizer stands for no text.
+        let ids = ids.filter { tokenizer.vocabulary.bytes(of: $0) != nil }
         var bytes: [UInt8] = []
         try decoder.decode(ids.span, skipping: nil, into: &bytes)
-        try output.write(characters.append(bytes))
+        // A stop text in the prompt ends nothing.
+        try output.write(characters.append(isPrompt ? bytes : ending.append(bytes)))
         try output.flush()
-        return true
+        return !ending.isEnded
       } catch {
         failure = error
         return false
       }
     }
     let end = tokenizer.specialTokens.endOfText
-    if show(start) {
+    if show(start, isPrompt: true) {
       _ = try model.generate(
         after: start.isEmpty ? [beginning(tokenizer)] : start, count: maxTokens, sampler: sampler,
         &random
@@ -103,6 +136,7 @@ struct LMSampleCommand: ParsableCommand {
       }
     }
     if let failure { throw failure }
+    try output.write(characters.append(ending.finish()))
     try output.write(characters.finish())
     try output.write("\n")
     try output.flush()

@@ -13,10 +13,13 @@ struct LMTrainCommand: ParsableCommand {
       the first file's name) holds the model, its log and the tokenizer: 'lm sample' needs nothing else. \
       Ctrl-C saves what there is and ends; --resume goes on from there.
 
+      With --preset a known recipe is the start, and a gpt the model.
+
       What is not given is the model's own default, which the run folder's run.json notes.
 
       Examples:
         tokenize lm train --model bigram --vocab char corpus.txt
+        tokenize lm train --preset nanogpt-cpu --vocab char -o runs/gpt corpus.txt
         tokenize lm train --model minilm --vocab gpt2 --steps 2000 --seed 1 -o runs/a corpus.txt
         tokenize encode --vocab gpt2 --format u16 corpus.txt |
           tokenize lm train --model minilm --vocab gpt2 --tokens u16 -o runs/a -
@@ -129,7 +132,8 @@ struct LMTrainCommand: ParsableCommand {
     }
     let evaluationTokens = model.evalTokens ?? ModelOptions.defaultEvaluationTokens
     let (training, validation) = try model.split(
-      corpus.stream, fraction: options.validationFraction, evaluationTokens: evaluationTokens)
+      corpus.stream, validation: try validationStream(corpus),
+      fraction: options.validationFraction, evaluationTokens: evaluationTokens)
     let trainer = try Trainer(options: options, training: training, validation: validation)
     trainer.metadata["vocabulary"] = vocab
     trainer.metadata["evaluationTokens"] = "\(evaluationTokens)"
@@ -141,7 +145,7 @@ struct LMTrainCommand: ParsableCommand {
 
   private func resumed(_ folder: RunFolder, _ inputs: [Input]) throws -> TrainingJob {
     let tokenizer = try folder.loadTokenizer()
-    let checkpoint = try folder.loadCheckpoint(withOptimizer: true)
+    let checkpoint = try folder.loadCheckpoint()
     let meter = reporting.diagnostics.meter("reading", unit: "B")
     let corpus: TokenCorpus =
       if let tokens {
@@ -154,8 +158,8 @@ struct LMTrainCommand: ParsableCommand {
     let before = checkpoint.metadata["evaluationTokens"].flatMap { Int($0) }
     let evaluationTokens = model.evalTokens ?? before ?? ModelOptions.defaultEvaluationTokens
     let (training, validation) = try model.split(
-      corpus.stream, fraction: checkpoint.options.validationFraction,
-      evaluationTokens: evaluationTokens)
+      corpus.stream, validation: try validationStream(corpus),
+      fraction: checkpoint.options.validationFraction, evaluationTokens: evaluationTokens)
     let trainer = try Trainer(resuming: checkpoint, training: training, validation: validation) {
       if let steps = model.steps { $0.steps = steps }
       if let threads = threads.threads { $0.threads = threads }
@@ -168,6 +172,21 @@ struct LMTrainCommand: ParsableCommand {
     }
     return TrainingJob(
       folder, trainer, corpus, validation: validation, reporting, isNew: false)
+  }
+
+  /// The tokens of the file that --val names.
+  private func validationStream(_ corpus: TokenCorpus) throws -> TokenStream? {
+    guard let path = model.validation else { return nil }
+    let input = Input(path)
+    try input.check()
+    let meter = reporting.diagnostics.meter("reading", unit: "B")
+    if let tokens {
+      return try TokenCorpus.reading([input], corpus.tokenizer, format: tokens, meter).stream
+    }
+    return try TokenCorpus.encoding(
+      [input], corpus.tokenizer, endOfText: try endOfTextID(corpus.tokenizer),
+      threads: threads.count, meter
+    ).stream
   }
 
   private func endOfTextID(_ tokenizer: Tokenizer) throws -> TokenID? {
@@ -194,7 +213,9 @@ struct LMTrainCommand: ParsableCommand {
       "parameters": .integer(
         options.configuration(vocabularySize: corpus.stream.vocabularySize).parameterCount ?? 0),
       "steps": .integer(options.steps), "batchSize": .integer(options.batchSize),
-      "blockSize": .integer(options.blockSize), "learningRate": .number(options.learningRate),
+      "blockSize": .integer(options.blockSize), "accumulation": .integer(options.accumulation),
+      "products": .string(options.model == .bigram ? "none" : MatMul.engineDescription),
+      "kernels": .string(Kernels.levelDescription), "learningRate": .number(options.learningRate),
       "validationFraction": .number(options.validationFraction),
       "seed": .string("\(options.seed)"), "threads": .integer(options.threads),
       "tokens": .integer(corpus.stream.count), "bytes": .integer(corpus.byteCount),

@@ -13,3 +13,8 @@ extension ModelKind: ExpressibleByArgument {}
 extension TokenStreamFormat: ExpressibleByArgument {}
 extension LearningRateSchedule.Shape: ExpressibleByArgument {}
 extension EncodingFormat: ExpressibleByArgument {}
+extension TrainingPreset: ExpressibleByArgument {}
+extension TransformerShape.Activation: ExpressibleByArgument {}
+extension TransformerShape.Norm: ExpressibleByArgument {}
+extension TransformerShape.Positions: ExpressibleByArgument {}
+extension RunFolder.Which: ExpressibleByArgument {}

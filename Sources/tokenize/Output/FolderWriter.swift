@@ -2,8 +2,9 @@
 struct FolderWriter {
   /// Names that the program gives to files: a folder with others is nobody's to replace.
   private static let own: Set<String> = [
-    "vocab.json", "merges.txt", "tokenizer.json", "manifest.json", "model.minilm", "best.minilm",
-    "log.jsonl", "tokenizer", "run.json",
+    "vocab.json", "merges.txt", "tokenizer.json", "manifest.json", "config.json",
+    "model.safetensors",
+    "best.safetensors", "training.safetensors", "log.jsonl", "curve.svg", "tokenizer", "run.json",
   ]
 
   let path: String

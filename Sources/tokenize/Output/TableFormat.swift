@@ -13,20 +13,24 @@ enum TableFormat: String, CaseIterable, ExpressibleByArgument {
     "ratio",
   ]
 
+  typealias Rows = [(name: String, report: CompressionReport)]
+
+  /// The table; with `bits`, those that a model needs for a byte, by the tokenizer's name, are a last column.
   func text(
-    of rows: [(name: String, report: CompressionReport)], _ text: TextStatistics,
+    of rows: Rows, bits: [String: Double]? = nil, _ text: TextStatistics,
     _ diagnostics: Diagnostics
   ) -> String {
     switch self {
-    case .table: return Self.table(rows, text, diagnostics)
-    case .markdown: return Self.markdown(rows)
-    case .csv: return Self.csv(rows)
-    case .json: return Self.json(rows, text)
+    case .table: return Self.table(rows, bits, text, diagnostics)
+    case .markdown: return Self.markdown(rows, bits)
+    case .csv: return Self.csv(rows, bits)
+    case .json: return Self.json(rows, bits, text)
     }
   }
 
-  private static func cells(_ name: String, _ report: CompressionReport, grouped: Bool) -> [String]
-  {
+  private static func cells(
+    _ name: String, _ report: CompressionReport, _ bits: [String: Double]?, grouped: Bool
+  ) -> [String] {
     func number(_ value: Int) -> String { grouped ? Numbers.grouped(value) : String(value) }
     func ratio(_ value: Double?) -> String {
       value.map { Numbers.fixed($0, 3) } ?? (grouped ? "-" : "")
@@ -34,14 +38,14 @@ enum TableFormat: String, CaseIterable, ExpressibleByArgument {
     return [
       name, number(report.vocabularySize), number(report.tokenCount), ratio(report.bytesPerToken),
       ratio(report.charactersPerToken), ratio(report.tokensPerWord), ratio(report.compression),
-    ]
+    ] + (bits.map { [ratio($0[name])] } ?? [])
   }
 
   private static func table(
-    _ rows: [(name: String, report: CompressionReport)], _ text: TextStatistics,
-    _ diagnostics: Diagnostics
+    _ rows: Rows, _ bits: [String: Double]?, _ text: TextStatistics, _ diagnostics: Diagnostics
   ) -> String {
-    let lines = [columns] + rows.map { cells($0.name, $0.report, grouped: true) }
+    let columns = columns + (bits == nil ? [] : ["bits/byte"])
+    let lines = [columns] + rows.map { cells($0.name, $0.report, bits, grouped: true) }
     let widths = columns.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
     var output =
       "\(Numbers.count(text.byteCount, "byte")), "
@@ -56,11 +60,12 @@ enum TableFormat: String, CaseIterable, ExpressibleByArgument {
     return output
   }
 
-  private static func markdown(_ rows: [(name: String, report: CompressionReport)]) -> String {
+  private static func markdown(_ rows: Rows, _ bits: [String: Double]?) -> String {
+    let columns = columns + (bits == nil ? [] : ["bits/byte"])
     var output = "| " + columns.joined(separator: " | ") + " |\n"
     output += "| --- |" + String(repeating: " ---: |", count: columns.count - 1) + "\n"
     for row in rows {
-      var cells = cells(row.name, row.report, grouped: true)
+      var cells = cells(row.name, row.report, bits, grouped: true)
       cells[0] = cells[0].split(separator: "|", omittingEmptySubsequences: false).joined(
         separator: "\\|")
       output += "| " + cells.joined(separator: " | ") + " |\n"
@@ -68,11 +73,13 @@ enum TableFormat: String, CaseIterable, ExpressibleByArgument {
     return output
   }
 
-  private static func csv(_ rows: [(name: String, report: CompressionReport)]) -> String {
+  private static func csv(_ rows: Rows, _ bits: [String: Double]?) -> String {
+    let names = names + (bits == nil ? [] : ["bitsPerByte"])
     var output = names.joined(separator: ",") + "\n"
     for row in rows {
       output +=
-        cells(row.name, row.report, grouped: false).map(csvField).joined(separator: ",") + "\n"
+        cells(row.name, row.report, bits, grouped: false).map(csvField).joined(separator: ",")
+        + "\n"
     }
     return output
   }
@@ -88,7 +95,7 @@ enum TableFormat: String, CaseIterable, ExpressibleByArgument {
   }
 
   private static func json(
-    _ rows: [(name: String, report: CompressionReport)], _ text: TextStatistics
+    _ rows: Rows, _ bits: [String: Double]?, _ text: TextStatistics
   ) -> String {
     func ratio(_ value: Double?) -> JSONValue { value.map { .number($0) } ?? .null }
     let document: JSONValue = .members([
@@ -96,14 +103,17 @@ enum TableFormat: String, CaseIterable, ExpressibleByArgument {
       "words": .integer(text.wordCount),
       "tokenizers": .array(
         rows.map { row in
-          .members([
-            "tokenizer": .string(row.name), "vocabularySize": .integer(row.report.vocabularySize),
-            "tokens": .integer(row.report.tokenCount),
-            "bytesPerToken": ratio(row.report.bytesPerToken),
-            "charactersPerToken": ratio(row.report.charactersPerToken),
-            "tokensPerWord": ratio(row.report.tokensPerWord),
-            "ratio": ratio(row.report.compression),
-          ])
+          var members: [JSONValue.Member] = [
+            .init("tokenizer", .string(row.name)),
+            .init("vocabularySize", .integer(row.report.vocabularySize)),
+            .init("tokens", .integer(row.report.tokenCount)),
+            .init("bytesPerToken", ratio(row.report.bytesPerToken)),
+            .init("charactersPerToken", ratio(row.report.charactersPerToken)),
+            .init("tokensPerWord", ratio(row.report.tokensPerWord)),
+            .init("ratio", ratio(row.report.compression)),
+          ]
+          if let bits { members.append(.init("bitsPerByte", ratio(bits[row.name]))) }
+          return .object(members)
         }),
     ])
     return document.prettyPrinted

@@ -13,6 +13,12 @@ struct TokenCorpus {
     Int(tokenizer.vocabulary.largestID.map { $0.rawValue } ?? 0) + 1
   }
 
+  /// The tokens for a model that knows more of them than the tokenizer makes.
+  func stream(vocabularySize: Int) throws -> TokenStream {
+    if vocabularySize == stream.vocabularySize { return stream }
+    return try TokenStream(stream.ids(in: 0..<stream.count), vocabularySize: vocabularySize)
+  }
+
   /// Encodes texts.
   static func encoding(
     _ inputs: [Input], _ tokenizer: Tokenizer, endOfText: TokenID?, threads: Int,

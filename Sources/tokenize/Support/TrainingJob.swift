@@ -10,6 +10,8 @@ struct TrainingJob {
   private let validation: TokenStream
   private let reporting: RunOptions
   private let isNew: Bool
+  /// Bytes of text for each token of the validation part, where it is known.
+  private let validationBytesPerToken: Double?
 
   init(
     _ folder: RunFolder, _ trainer: Trainer, _ corpus: TokenCorpus, validation: TokenStream,
@@ -21,6 +23,7 @@ struct TrainingJob {
     self.validation = validation
     self.reporting = reporting
     self.isNew = isNew
+    validationBytesPerToken = validation.count > 0 ? corpus.bytesPerToken(of: validation) : nil
   }
 
   func run() throws {
@@ -29,34 +32,70 @@ struct TrainingJob {
     var log = isNew ? [] : try FileBytes.read(folder.logPath)
     Interruption.watch()
     do {
-      let summary = try trainer.run(checkpointPath: folder.checkpointPath) { progress in
-        meter.update(progress.step, extra: "loss " + Numbers.fixed(progress.loss, 4))
+      let summary = try trainer.run(folder: folder.path) { progress in
+        meter.update(progress.step, extra: extra(progress))
         if progress.isEvaluationStep {
-          log += Array((Self.logEntry(progress).compact + "\n").utf8)
+          log += Array((logEntry(progress).compact + "\n").utf8)
+          // Written anew each time, whole: it is small, and a run may end at any moment.
+          try? writeLog(log)
           meter.finish(progress.step)
-          diagnostics.note(Self.line(progress))
+          diagnostics.note(line(progress))
         }
         return Interruption.isAsked ? .stop : .proceed
       }
       meter.finish(summary.step)
-      let output = try OutputFile(folder.logPath)
-      try output.write(log)
-      try output.finish()
+      try writeLog(log)
+      try writeCurve(log)
       if !reporting.quiet { try report(summary, diagnostics) }
     } catch {
       // A run without a model is of no use to anyone.
-      if isNew, Paths.kind(folder.checkpointPath) == nil { Paths.remove(folder.path) }
+      if isNew, Paths.kind(folder.path + "/" + ModelFiles.last) == nil { Paths.remove(folder.path) }
       throw error
     }
   }
 
-  private static func logEntry(_ progress: TrainingProgress) -> JSONValue {
+  private func writeLog(_ log: [UInt8]) throws {
+    let output = try OutputFile(folder.logPath)
+    try output.write(log)
+    try output.finish()
+  }
+
+  /// Losses over steps, as a picture.
+  private func writeCurve(_ log: [UInt8]) throws {
+    guard let curve = LossCurve(log: log, title: Paths.name(of: folder.path)) else { return }
+    let output = try OutputFile(folder.curvePath)
+    try output.write(curve.svg)
+    try output.finish()
+  }
+
+  /// Loss, speed and time left, while it runs.
+  private func extra(_ progress: TrainingProgress) -> String {
+    let options = trainer.options
+    let left = progress.secondsLeft(
+      tokensPerStep: options.batchSize * options.blockSize * options.accumulation)
+    return "loss \(Numbers.fixed(progress.loss, 4))  "
+      + "\(Numbers.grouped(Int(progress.tokensPerSecond))) tokens/s  \(Self.time(left)) left"
+  }
+
+  private static func time(_ seconds: Double) -> String {
+    let whole = Int(min(seconds, 1e9).rounded())
+    if whole < 60 { return "\(whole) s" }
+    if whole < 3600 { return "\(whole / 60) min \(whole % 60) s" }
+    return "\(whole / 3600) h \(whole / 60 % 60) min"
+  }
+
+  private func bitsPerByte(_ evaluation: Evaluation) -> Double? {
+    validationBytesPerToken.map { evaluation.bitsPerByte(bytesPerToken: $0) }
+  }
+
+  private func logEntry(_ progress: TrainingProgress) -> JSONValue {
     var members: [JSONValue.Member] = [
       .init("step", .integer(progress.step)), .init("trainingLoss", .number(progress.meanLoss)),
     ]
     if let evaluation = progress.evaluation {
       members.append(.init("validationLoss", .number(evaluation.loss)))
       members.append(.init("perplexity", .number(evaluation.perplexity)))
+      if let bits = bitsPerByte(evaluation) { members.append(.init("bitsPerByte", .number(bits))) }
     }
     members += [
       .init("learningRate", .number(progress.learningRate)),
@@ -66,12 +105,13 @@ struct TrainingJob {
     return .object(members)
   }
 
-  private static func line(_ progress: TrainingProgress) -> String {
+  private func line(_ progress: TrainingProgress) -> String {
     var text =
       "step \(progress.step) of \(progress.steps): training loss "
       + Numbers.fixed(progress.meanLoss, 4)
     if let evaluation = progress.evaluation {
       text += ", validation loss \(Numbers.fixed(evaluation.loss, 4))"
+      if let bits = bitsPerByte(evaluation) { text += " (\(Numbers.fixed(bits, 3)) bits per byte)" }
     }
     return text + ", \(Numbers.grouped(Int(progress.tokensPerSecond))) tokens/s"
   }
@@ -89,9 +129,8 @@ struct TrainingJob {
       losses +=
         ", validation loss \(Numbers.fixed(evaluation.loss, 4)), perplexity "
         + Numbers.fixed(evaluation.perplexity, 2)
-      if let bytesPerToken = corpus.bytesPerToken(of: validation) {
-        losses +=
-          ", \(Numbers.fixed(evaluation.bitsPerByte(bytesPerToken: bytesPerToken), 4)) bits per byte"
+      if let bits = bitsPerByte(evaluation) {
+        losses += ", \(Numbers.fixed(bits, 4)) bits per byte"
       }
     }
     try output.write(losses + "\n")

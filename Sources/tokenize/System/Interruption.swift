@@ -13,6 +13,12 @@ nonisolated(unsafe) private var wish: sig_atomic_t = 0
 enum Interruption {
   /// Begins to listen.
   static func watch() {
+    // Whoever started the program may have blocked the signal, which is inherited.
+    var signals = sigset_t()
+    // A local of the right type.
+    _ = unsafe sigemptyset(&signals)
+    _ = unsafe sigaddset(&signals, SIGINT)
+    _ = unsafe pthread_sigmask(SIG_UNBLOCK, &signals, nil)
     _ = signal(SIGINT) { number in
       unsafe wish = 1
       _ = signal(number, SIG_DFL)

@@ -1,5 +1,3 @@
-internal import CKernels
-
 #if canImport(Glibc)
   internal import Glibc
 #elseif canImport(Musl)
@@ -14,23 +12,11 @@ private func systemReason() -> String {
   unsafe String(cString: strerror(errno))
 }
 
-/// FNV-1a over bytes that come in pieces.
-struct Checksum {
-  private(set) var value: UInt64 = 0xCBF2_9CE4_8422_2325
-
-  /// Takes `count` initialised bytes.
-  @unsafe
-  mutating func add(_ bytes: UnsafeRawPointer, count: Int) {
-    unsafe value = minilm_checksum(value, bytes, count)
-  }
-}
-
 /// A file that takes its name only when it is whole and on the disk.
-struct AtomicFileWriter: ~Copyable {
+struct WholeFileWriter: ~Copyable {
   private let path: String
   private let asidePath: String
   private let descriptor: Int32
-  private var checksum = Checksum()
   private var isOpen = true
 
   init(path: String) throws(MiniLMError) {
@@ -55,14 +41,9 @@ struct AtomicFileWriter: ~Copyable {
     }
   }
 
-  /// Writes `count` initialised bytes and adds them to the checksum.
+  /// Writes `count` initialised bytes.
   @unsafe
-  mutating func write(_ bytes: UnsafeRawPointer, count: Int) throws(MiniLMError) {
-    unsafe checksum.add(bytes, count: count)
-    try unsafe writeAll(bytes, count: count)
-  }
-
-  private func writeAll(_ bytes: UnsafeRawPointer, count: Int) throws(MiniLMError) {
+  func write(_ bytes: UnsafeRawPointer, count: Int) throws(MiniLMError) {
     var done = 0
     while done < count {
       #if canImport(Darwin)
@@ -80,11 +61,8 @@ struct AtomicFileWriter: ~Copyable {
     }
   }
 
-  /// Ends the file with its checksum and gives it its name.
+  /// Ends the file and gives it its name.
   mutating func commit() throws(MiniLMError) {
-    var sum = checksum.value.littleEndian
-    // Eight bytes of a local.
-    try unsafe writeAll(&sum, count: 8)
     if fsync(descriptor) != 0, errno != EINVAL, errno != EROFS {
       throw .inputOutput(path: path, reason: systemReason())
     }
@@ -98,11 +76,10 @@ struct AtomicFileWriter: ~Copyable {
   }
 }
 
-/// A checkpoint being read, in order, with its checksum kept.
-struct CheckpointFileReader: ~Copyable {
-  private let path: String
+/// A plain file being read, in order.
+struct PlainFileReader: ~Copyable {
+  let path: String
   private let descriptor: Int32
-  private var checksum = Checksum()
   private var consumed = 0
   /// The size of the whole file.
   let size: Int
@@ -123,14 +100,12 @@ struct CheckpointFileReader: ~Copyable {
 
   deinit { _ = close(descriptor) }
 
-  /// How many bytes are left, the checksum included.
+  /// How many bytes are left.
   var remaining: Int { size - consumed }
 
   /// Fills `count` bytes, or says where the file ended.
   @unsafe
-  mutating func read(
-    into bytes: UnsafeMutableRawPointer, count: Int, addToChecksum: Bool = true
-  ) throws(MiniLMError) {
+  mutating func read(into bytes: UnsafeMutableRawPointer, count: Int) throws(MiniLMError) {
     var done = 0
     while done < count {
       #if canImport(Darwin)
@@ -152,39 +127,24 @@ struct CheckpointFileReader: ~Copyable {
       }
       done += got
     }
-    if addToChecksum { unsafe checksum.add(bytes, count: count) }
     consumed += count
   }
 
-  /// Reads the header: all bytes up to and without the first newline, at most a mebibyte.
-  mutating func readLine() throws(MiniLMError) -> [UInt8] {
-    var line: [UInt8] = []
-    var byte: UInt8 = 0
-    while true {
-      // One byte of a local; a header has a few kilobytes.
-      try unsafe read(into: &byte, count: 1)
-      if byte == UInt8(ascii: "\n") { return line }
-      line.append(byte)
-      if line.count == 1, byte != UInt8(ascii: "{") {
-        throw .badCheckpoint(path: path, reason: "it does not begin with a MiniLM header")
-      }
-      if line.count > 1 << 20 {
-        throw .badCheckpoint(path: path, reason: "its header has no end")
-      }
-    }
+  /// The next `count` bytes, which are known to be there.
+  mutating func bytes(_ count: Int) throws(MiniLMError) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: count)
+    if count == 0 { return bytes }
+    // The array's own bytes.
+    try unsafe read(into: &bytes, count: count)
+    return bytes
   }
 
-  /// Throws unless the file ends here with the checksum of all before it.
-  mutating func finish() throws(MiniLMError) {
-    let expected = checksum.value
-    var stored: UInt64 = 0
-    // Eight bytes of a local.
-    try unsafe read(into: &stored, count: 8, addToChecksum: false)
-    if UInt64(littleEndian: stored) != expected {
-      throw .badCheckpoint(path: path, reason: "its checksum is wrong: the file is damaged")
+  /// All of a file of at most `limit` bytes.
+  static func contents(of path: String, limit: Int) throws(MiniLMError) -> [UInt8] {
+    var reader = try PlainFileReader(path: path)
+    guard reader.size <= limit else {
+      throw .badCheckpoint(path: path, reason: "it has \(reader.size) bytes, more than it could")
     }
-    if remaining != 0 {
-      throw .badCheckpoint(path: path, reason: "\(remaining) bytes follow its end")
-    }
+    return try reader.bytes(reader.size)
   }
 }

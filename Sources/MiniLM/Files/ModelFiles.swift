@@ -1,0 +1,179 @@
+internal import Tokenizers
+
+/// A model as files: `config.json` and a safetensors file beside it.
+///
+///     try ModelFiles.write(model, to: "runs/a")
+///     let (model, metadata) = try ModelFiles.read(from: "runs/a")
+///
+/// The parameters of a GPT have the names of Hugging Face's GPT-2, whose files are read as well, with or
+/// without the prefix `transformer.`, in single, half or brain precision.
+public enum ModelFiles {
+  /// The model after its last step, or of somebody else's training.
+  public static let last = "model.safetensors"
+  /// The model with the lowest validation loss.
+  public static let best = "best.safetensors"
+  /// What a model is made of.
+  public static let configuration = "config.json"
+
+  /// Writes the configuration and then the parameters, each whole or not at all.
+  public static func write(
+    _ model: any LanguageModel, metadata: [String: String] = [:], to folder: String,
+    name: String = last
+  ) throws(MiniLMError) {
+    try writeConfiguration(model.configuration, to: folder)
+    // transformers wants to know whose tensors these are.
+    var metadata = metadata
+    metadata["format"] = "pt"
+    try Safetensors.write(try parts(model), metadata: metadata, to: folder + "/" + name)
+  }
+
+  private static func writeConfiguration(_ configuration: ModelConfiguration, to folder: String)
+    throws(MiniLMError)
+  {
+    let path = folder + "/" + Self.configuration
+    let bytes = Array(configuration.json.prettyPrinted.utf8)
+    // The same in every checkpoint of a run.
+    if let present = try? PlainFileReader.contents(of: path, limit: 1 << 20), present == bytes {
+      return
+    }
+    var writer = try WholeFileWriter(path: path)
+    // The array's own bytes.
+    try unsafe writer.write(bytes, count: bytes.count)
+    try writer.commit()
+  }
+
+  /// The parameters, and what transformers' GPT-2 has besides: biases of zero, positions that are sines.
+  private static func parts(_ model: any LanguageModel) throws(MiniLMError) -> [Safetensors.Part] {
+    let configuration = model.configuration
+    var parts = parameterParts(model, of: model.parameters.values)
+    guard configuration.isGPT2, let gpt = model as? GPTModel else { return parts }
+    if let sines = gpt.sines {
+      parts.append(
+        Safetensors.Part(
+          name: "transformer.wpe.weight",
+          shape: [configuration.contextLength, configuration.width],
+          storage: sines, range: 0..<sines.count))
+    }
+    if !configuration.bias {
+      var withBiases = configuration
+      withBiases.bias = true
+      let names = Set(parts.map(\.name))
+      let missing = GPTModel.tensorSizesByName(withBiases).filter { !names.contains($0.name) }
+      let zeros = try FloatStorage(count: missing.reduce(0) { max($0, $1.columns) })
+      for tensor in missing {
+        parts.append(
+          Safetensors.Part(
+            name: tensor.name, shape: [tensor.columns], storage: zeros, range: 0..<tensor.columns))
+      }
+    }
+    return parts
+  }
+
+  /// One part for each tensor of the layout, in an arena that is laid out so.
+  static func parameterParts(
+    _ model: any LanguageModel, of storage: FloatStorage, prefix: String = ""
+  ) -> [Safetensors.Part] {
+    model.parameters.layout.tensors.map { tensor in
+      Safetensors.Part(
+        name: prefix + tensor.name,
+        shape: tensor.role == .vector ? [tensor.columns] : [tensor.rows, tensor.columns],
+        storage: storage, range: tensor.range)
+    }
+  }
+
+  /// The model in `folder`, and the strings that its file carries.
+  public static func read(from folder: String, name: String = last) throws(MiniLMError)
+    -> (model: any LanguageModel, metadata: [String: String])
+  {
+    let configurationPath = folder + "/" + Self.configuration
+    let configuration = try readConfiguration(configurationPath)
+    let reader = try SafetensorsReader(path: folder + "/" + name)
+    do {
+      try configuration.check()
+    } catch {
+      throw .badCheckpoint(path: configurationPath, reason: "\(error)")
+    }
+    // Sizes are compared before any memory is asked for.
+    guard let count = configuration.parameterCount,
+      reader.entries.reduce(0, { $0 + $1.range.count }) >= 2 * count
+    else {
+      throw .badCheckpoint(
+        path: folder + "/" + name,
+        reason: "it holds fewer parameters than the model that \(Self.configuration) describes")
+    }
+    let model = try configuration.makeModel()
+    let metadata = reader.metadata
+    try fill(model, from: reader)
+    return (model, metadata)
+  }
+
+  /// The configuration in a file.
+  static func readConfiguration(_ path: String) throws(MiniLMError) -> ModelConfiguration {
+    let bytes = try PlainFileReader.contents(of: path, limit: 1 << 20)
+    let json: JSONValue
+    do {
+      json = try JSONValue(parsing: bytes)
+    } catch {
+      throw .badCheckpoint(path: path, reason: "it is not JSON: \(error)")
+    }
+    return try ModelConfiguration(json: json, path: path)
+  }
+
+  /// Every parameter of `model` from the tensor of its name.
+  private static func fill(_ model: any LanguageModel, from reader: consuming SafetensorsReader)
+    throws(MiniLMError)
+  {
+    let path = reader.path
+    var missing: [String: TensorDescription] = [:]
+    for tensor in model.parameters.layout.tensors { missing[tensor.name] = tensor }
+    let configuration = model.configuration
+    var zeros: [(String, FloatStorage)] = []
+    try reader.read { entry throws(MiniLMError) in
+      let name = configuration.kind == .gpt ? fullName(entry.name) : entry.name
+      if let tensor = missing.removeValue(forKey: name) {
+        let shape = tensor.role == .vector ? [tensor.columns] : [tensor.rows, tensor.columns]
+        guard entry.shape == shape else {
+          throw .badCheckpoint(
+            path: path,
+            reason:
+              "tensor '\(entry.name)' is \(shapeText(entry.shape)); \(shapeText(shape)) expected")
+        }
+        return (model.parameters.values, tensor.range.lowerBound)
+      }
+      if configuration.kind == .gpt, isBuffer(name) { return nil }
+      if configuration.kind == .gpt, name == "lm_head.weight", configuration.transformer.isTied {
+        return nil
+      }
+      if configuration.kind == .gpt, name == "transformer.wpe.weight" { return nil }
+      if configuration.isGPT2, !configuration.bias, name.hasSuffix(".bias") {
+        let zero = try FloatStorage(count: entry.count)
+        zeros.append((entry.name, zero))
+        return (zero, 0)
+      }
+      throw .badCheckpoint(
+        path: path, reason: "tensor '\(entry.name)' belongs to no part of the model")
+    }
+    for (name, storage) in zeros
+    where storage.values(in: 0..<storage.count).contains(where: { $0 != 0 }) {
+      throw .badCheckpoint(
+        path: path, reason: "tensor '\(name)' is not zero, and the model has no biases")
+    }
+    if let name = missing.keys.min() {
+      throw .badCheckpoint(path: path, reason: "tensor '\(name)' is missing")
+    }
+  }
+
+  /// GPT-2's own files leave the prefix out.
+  private static func fullName(_ name: String) -> String {
+    name.hasPrefix("transformer.") || name.hasPrefix("lm_head.") ? name : "transformer." + name
+  }
+
+  /// Masks that old files hold beside the parameters.
+  private static func isBuffer(_ name: String) -> Bool {
+    name.hasSuffix(".attn.bias") || name.hasSuffix(".attn.masked_bias")
+  }
+
+  private static func shapeText(_ shape: [Int]) -> String {
+    shape.map { "\($0)" }.joined(separator: " × ")
+  }
+}
