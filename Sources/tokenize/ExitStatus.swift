@@ -80,8 +80,13 @@ struct Failure: Error {
 
   private static func status(of error: TrainingError) -> ExitStatus {
     switch error {
-    case .negativeMergeCount, .vocabularySizeTooSmall, .unusableSpecialTokens: .usage
-    case .emptyCorpus, .tooManyDistinctPreTokens, .text, .cancelled: .badData
+    case .negativeMergeCount, .vocabularySizeTooSmall, .unusableSpecialTokens, .badTokenLength,
+      .cannotBeExtended:
+      .usage
+    case .emptyCorpus, .tooManyDistinctPreTokens, .countsTooLarge, .text, .countFile, .cancelled:
+      .badData
+    case .spill: .inputOutput
+    case .unreadable(let error): status(of: error)
     }
   }
 

@@ -139,7 +139,7 @@ struct Benchmarks: ParsableCommand {
       preTokenizer: try PreTokenizerEngine.automatic.makePreTokenizer(for: .gpt2), threads: 2)
     try counter.append(bytes.span)
     try counter.endText()
-    let result = try BPETrainer(goal: .vocabularySize(size)).train(counter.takeCounts())
+    let result = try BPETrainer(goal: .vocabularySize(size)).train(try counter.takeCounts())
     return result.merges.map { merge in
       [merge.left, merge.right].map {
         ByteAlphabet.spelling(of: result.vocabulary.bytes(of: $0) ?? [])

@@ -9,7 +9,8 @@ struct PendingText {
   private(set) var offset = 0
   /// No cut lies, and no special token begins, before this offset of `bytes`.
   private(set) var searched = 0
-  private let blockSize: Int
+  /// How many bytes are collected before they are worth working on.
+  let blockSize: Int
   /// How many bytes there must be for another try.
   private var wanted: Int
 
@@ -23,8 +24,11 @@ struct PendingText {
   mutating func append(_ more: Span<UInt8>) -> Bool {
     // The pointer is not kept.
     unsafe more.withUnsafeBufferPointer { unsafe bytes.append(contentsOf: $0) }
-    return bytes.count >= wanted
+    return isFull
   }
+
+  /// Whether there are enough bytes to look for a cut.
+  var isFull: Bool { bytes.count >= wanted }
 
   /// The last place to cut at that has not been looked at before, within these offsets.
   func lastSafeCut(_ rule: SafeCutRule, notBefore: Int = 0, notAfter: Int = .max) -> Int? {

@@ -170,12 +170,11 @@ struct TrainCommand: ParsableCommand {
   private func trainBPE(_ corpus: CorpusReader) throws -> TrainedTokenizer {
     let splitPattern = try pattern?.checked() ?? .gpt2
     let preTokenizer = try PreTokenizerEngine.automatic.makePreTokenizer(for: splitPattern)
-    // Lines are short texts, for which starting threads costs more than it saves.
     let counter = PreTokenCounter(
-      preTokenizer: preTokenizer, invalidUTF8: text.invalidUTF8, threads: lines ? 1 : threads.count)
+      preTokenizer: preTokenizer, invalidUTF8: text.invalidUTF8, threads: threads.count)
     try corpus.read(
       append: { try counter.append($0) }, endDocument: { try counter.endText() })
-    let counts = counter.takeCounts()
+    let counts = try counter.finish()
     let trainer = BPETrainer(
       goal: merges.map { .merges($0) } ?? .vocabularySize(vocabSize ?? 0),
       minimumFrequency: minFrequency, specialTokens: specialTokens)
@@ -198,7 +197,7 @@ struct TrainCommand: ParsableCommand {
     return TrainedTokenizer(
       tokenizer: Tokenizer(
         model: model, specialTokens: result.specialTokens, splitPattern: splitPattern),
-      tokenCount: model.tokenCount(of: counts),
+      tokenCount: result.tokenCount,
       details: [
         .init("options", .object(options)),
         .init(
