@@ -5,6 +5,7 @@
 #   demo       install what is missing, build, do the main job on a real text
 #   install    PREFIX=/usr/local DESTDIR=: program, vocabularies, completions, manual page
 #   uninstall  take the same files away again
+#   bench-train  time training beside the trainers of other projects (PyPI; TOKENIZE_DATA)
 #   format     rewrite the sources in the project's format
 #   lint       complain about format and about imports that cross the fence
 #   setup      install the system packages: PCRE2, ICU, OpenBLAS
@@ -20,7 +21,7 @@ RELEASE += --static-swift-stdlib
 endif
 
 .DEFAULT_GOAL := build
-.PHONY: build test check demo install uninstall format lint setup clean
+.PHONY: build test check demo install uninstall bench-train format lint setup clean
 
 build:
 	scripts/setup --check
@@ -42,6 +43,9 @@ install:
 
 uninstall:
 	scripts/install --uninstall --prefix '$(PREFIX)' --destdir '$(DESTDIR)'
+
+bench-train: build
+	scripts/bench-train
 
 format:
 	$(SWIFT) format --in-place --parallel --recursive Sources Tests Package.swift

@@ -49,6 +49,7 @@ struct Failure: Error {
       } else {
         self.init(.badData, error.description)
       }
+    case let error as CompressionError: self.init(.badData, error.description)
     case let error as VocabularyError: self.init(.badData, error.description)
     case let error as TrainingError: self.init(Self.status(of: error), error.description)
     case let error as MiniLMError: self.init(Self.status(of: error), error.description)

@@ -27,7 +27,8 @@ struct Tokenize: ParsableCommand {
       Engine: scanners for gpt2, cl100k and o200k; PCRE2 for other patterns
       """,
     subcommands: [
-      TrainCommand.self, EncodeCommand.self, DecodeCommand.self, CountCommand.self,
+      TrainCommand.self, VerifyCommand.self, EncodeCommand.self, DecodeCommand.self,
+      CountCommand.self,
       CompareCommand.self, ConvertCommand.self, InspectCommand.self, SplitCommand.self,
       LMCommand.self,
     ])

@@ -66,7 +66,9 @@ public enum CountFile {
     PreTokenRunWriter.append(UInt64(writer.totalCount), to: &writer.buffer)
     try flush()
     var end: [UInt8] = []
-    for shift in 0..<8 { end.append(UInt8(truncatingIfNeeded: checksum.value >> UInt64(8 * shift))) }
+    for shift in 0..<8 {
+      end.append(UInt8(truncatingIfNeeded: checksum.value >> UInt64(8 * shift)))
+    }
     try output(end.span)
   }
 
@@ -166,7 +168,8 @@ public enum CountFile {
       throw .countFile(
         FormatError(
           place: .line(1),
-          message: "the 'version' is not \(version), the one that is known here; a newer program may"
+          message:
+            "the 'version' is not \(version), the one that is known here; a newer program may"
             + " have written it"))
     }
     guard json["unicode"]?.stringValue == UnicodeVersion.pinned else {
@@ -221,7 +224,8 @@ public enum CountFile {
     guard checksum == expected, numbers == (distinct, total) else {
       throw .countFile(
         FormatError(
-          place: .file, message: "the checksum is wrong: the file was changed or damaged; count again"))
+          place: .file,
+          message: "the checksum is wrong: the file was changed or damaged; count again"))
     }
     guard try reader.isAtEnd() else {
       throw reader.malformed("something follows its end mark")

@@ -1,10 +1,11 @@
 internal import CKernels
 
+// `@unchecked`: the memory belongs to a value alone, which cannot be copied.
+
 /// How often each distinct pre-token occurs in a corpus: all that a BPE trainer needs to know of it.
 ///
 /// Short pre-tokens are keys of one table with 32 bytes a slot, half a cache line; the few over 15 bytes
 /// lie in an arena with a table of their own (`LongPreTokenCounts`). Counts are 64-bit.
-// `@unchecked`: the memory belongs to this value alone, which cannot be copied.
 @safe public struct PreTokenCounts: ~Copyable, @unchecked Sendable {
   /// A distinct pre-token of the short table.
   struct Slot {
@@ -237,5 +238,22 @@ internal import CKernels
     let bytes = unsafe unsafeBitCast(
       (slot.key.low.littleEndian, slot.key.high.littleEndian), to: InlineArray<16, UInt8>.self)
     try body(bytes.span.extracting(first: slot.key.length), slot.count, slot.first)
+  }
+}
+
+extension BPEModel {
+  /// How many tokens this model makes of texts with these pre-tokens.
+  ///
+  /// - Complexity: O(n log n) in the bytes of the distinct pre-tokens.
+  public func tokenCount(of counts: borrowing PreTokenCounts) -> Int {
+    var merger = BPEMerger(self)
+    var ids: [TokenID] = []
+    var total = 0
+    counts.forEach { preToken, count, _ in
+      ids.removeAll(keepingCapacity: true)
+      merger.merge(preToken, into: &ids)
+      total += ids.count * count
+    }
+    return total
   }
 }
