@@ -139,8 +139,9 @@ import Testing
       _ = try program.shell("head -c 2000 good >cut; sed 's/gpt2/gpt3/' good >edited; : >empty")
       _ = try program.shell("(head -c 3000 good; printf x; tail -c +3002 good) >changed")
       for (files, word) in [
-        ("good other", "cl100k"), ("cut", "cut off"), ("edited", "count"), ("empty", "count file"),
-        ("changed", ""), ("story.txt", "not a count file"), ("good cut", "cut"),
+        ("good other", "cl100k"), ("cut", "cut off"), ("edited", "checksum"),
+        ("empty", "count file"),
+        ("changed", "checksum"), ("story.txt", "not a count file"), ("good cut", "cut"),
       ] {
         let result = try program("train --merges 5 -o out --from-counts \(files)")
         #expect(result.status == 65, "\(files): \(result.error)")
@@ -162,7 +163,7 @@ import Testing
       }
       #expect(
         program.names() == [
-          "changed", "cut", "edited", "empty", "good", "other", "story.txt",
+          "changed", "cut", "edited", "empty", "good", "other", "story.txt", "vocabs",
         ])
     }
   }

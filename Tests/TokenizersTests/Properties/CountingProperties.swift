@@ -95,7 +95,7 @@ struct CountingProperties {
   }
 
   @Test func aBoundOnMemoryChangesNoMerge() throws {
-    let text = try FileBytes.read(Fixtures.path("texts/lighthouse.txt"))
+    let text = try FileBytes.read(Fixtures.path("fixtures/texts/lighthouse.txt"))
     var results: [[BPEModel.Merge]] = []
     for (threads, memory) in [(1, nil), (1, 1), (2, 1), (3, 1 << 20)] as [(Int, Int?)] {
       for ties in TieRule.allCases {
