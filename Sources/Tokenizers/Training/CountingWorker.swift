@@ -92,3 +92,85 @@ final class CountingWorker: @unchecked Sendable {
     try file.append(writer.buffer.span)
   }
 }
+
+/// One block of text, shared out to the workers.
+// `@unchecked`: who made it does not look at it before it has waited; each worker has one thread.
+final class CountingJob: @unchecked Sendable {
+  /// The documents of a block, for messages.
+  struct Documents {
+    /// Where they end in the block, and which they are.
+    var ends: [(end: Int, index: Int)]
+    /// Offset in the corpus of the one that the block begins with.
+    var start: Int
+    /// Which goes on behind the last end.
+    var open: Int
+  }
+
+  private var bytes: [UInt8]
+  private let parts: [[Range<Int>]]
+  private let workers: [CountingWorker]
+  private let offset: Int
+  private let documents: Documents
+  private var work: BackgroundWork?
+  /// What went wrong, once it is done.
+  private(set) var failure: TrainingError?
+
+  /// - Parameters:
+  ///   - parts: The ranges of `bytes` that each worker counts.
+  ///   - offset: Where the block begins in the corpus.
+  init(
+    _ bytes: [UInt8], _ parts: [[Range<Int>]], _ workers: [CountingWorker], offset: Int,
+    documents: Documents
+  ) {
+    self.bytes = bytes
+    self.parts = parts
+    self.workers = workers
+    self.offset = offset
+    self.documents = documents
+  }
+
+  /// Begins, and returns at once.
+  func start() { work = BackgroundWork { self.run() } }
+
+  /// Returns when it is done.
+  func wait() {
+    work?.wait()
+    work = nil
+  }
+
+  /// The memory of the block, once it is done.
+  func takeBytes() -> [UInt8] {
+    var taken: [UInt8] = []
+    swap(&taken, &bytes)
+    return taken
+  }
+
+  /// Counts.
+  func run() {
+    let bytes = bytes
+    let results = ParallelWork.map(parts.count) { index in
+      do throws(TokenizerError) {
+        for range in parts[index] {
+          try workers[index].count(bytes.span, range, base: offset)
+        }
+        return nil as TokenizerError?
+      } catch {
+        return error
+      }
+    }
+    for case let error? in results where failure == nil { failure = located(error) }
+  }
+
+  /// An error at an offset of the block, said of the document that it lies in.
+  private func located(_ error: TokenizerError) -> TrainingError {
+    var position = 0
+    _ = error.mapped { offset in
+      position = offset
+      return offset
+    }
+    let before = documents.ends.last { $0.end <= position }
+    let start = before.map { $0.end } ?? documents.start - offset
+    let index = documents.ends.first { $0.end > position }?.index ?? documents.open
+    return .text(error.moved(by: -start), document: index)
+  }
+}
