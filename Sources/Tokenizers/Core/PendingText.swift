@@ -44,21 +44,6 @@ struct PendingText {
     wanted = bytes.count + blockSize
   }
 
-  /// Takes out what comes before `cut`, with all that follows it there; `spare` is memory to go on with.
-  mutating func take(
-    upTo cut: Int, searchedTo limit: Int, spare: consuming [UInt8]
-  ) -> [UInt8] {
-    var taken = spare
-    taken.removeAll(keepingCapacity: true)
-    taken.reserveCapacity(blockSize)
-    taken += bytes[cut...]
-    swap(&taken, &bytes)
-    offset += cut
-    searched = max(0, limit - cut - SafeCutRule.reach)
-    wanted = bytes.count + blockSize
-    return taken
-  }
-
   /// Forgets everything: another stream begins.
   mutating func reset() {
     bytes.removeAll(keepingCapacity: true)

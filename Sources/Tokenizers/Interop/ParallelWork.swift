@@ -1,18 +1,5 @@
 internal import Dispatch
 
-/// A piece of work that goes on while whoever began it does something else.
-final class BackgroundWork: Sendable {
-  private let group = DispatchGroup()
-
-  /// Begins it.
-  init(_ body: @escaping @Sendable () -> Void) {
-    DispatchQueue.global().async(group: group, execute: body)
-  }
-
-  /// Returns when it is done.
-  func wait() { group.wait() }
-}
-
 /// Runs pieces of work on several threads and waits for all of them.
 enum ParallelWork {
   /// Calls `body` with each index below `count`, at the same time where there are cores for it.

@@ -20,10 +20,6 @@ public final class PreTokenCounter {
   private var documentStart = 0
   /// Fewer bytes than this are not worth starting a thread for.
   private let smallestPart: Int
-  /// The block that is being counted.
-  private var job: CountingJob?
-  /// The memory of the block counted before.
-  private var spare: [UInt8] = []
   private var spill: SpillFile?
   private var runs: [Range<Int>] = []
 
@@ -81,14 +77,11 @@ public final class PreTokenCounter {
       documentStart = pending.offset
     }
     documentIndex += 1
-    if pending.isFull { try count(upTo: pending.bytes.count) }
+    if pending.isFull { try flush() }
   }
 
   /// Counts what has been collected, so that errors in it come now.
-  public func flush() throws(TrainingError) {
-    try count(upTo: pending.bytes.count)
-    try wait()
-  }
+  public func flush() throws(TrainingError) { try count(upTo: pending.bytes.count) }
 
   /// The counts of all texts so far, which end here; the counter begins anew.
   ///
@@ -149,47 +142,49 @@ public final class PreTokenCounter {
     workers.reduce(0) { $0 + $1.counts.memorySize } > memory / 4
   }
 
-  /// Begins to count the first `end` bytes of what is pending, and removes them.
-  ///
-  /// On several threads the counting goes on while the caller reads the next block.
+  /// Counts the first `end` bytes of what is pending, and removes them.
   private func count(upTo end: Int) throws(TrainingError) {
-    if end == 0 {
-      // No cut was found up to here.
-      pending.remove(upTo: 0, searchedTo: pending.bytes.count)
-      return
+    if end > 0 {
+      let block = pending.bytes
+      let offset = pending.offset
+      let parts = divide(block.span.extracting(0..<end))
+      let workers = workers
+      let results = ParallelWork.map(parts.count) { index in
+        do throws(TokenizerError) {
+          for range in parts[index] {
+            try workers[index].count(block.span, range, base: offset)
+          }
+          return nil as TokenizerError?
+        } catch {
+          return error
+        }
+      }
+      for case let failure? in results { throw located(failure) }
     }
-    let parts = divide(pending.bytes.span.extracting(0..<end))
-    let offset = pending.offset
-    let bytes = pending.take(upTo: end, searchedTo: pending.bytes.count, spare: spare)
-    spare = []
-    let next = CountingJob(
-      bytes, parts, workers, offset: offset,
-      documents: CountingJob.Documents(
-        ends: documentEnds, start: documentStart, open: documentIndex))
-    if let last = documentEnds.last { documentStart = offset + last.end }
-    documentEnds.removeAll(keepingCapacity: true)
-    try wait()
-    try makeRoom()
-    job = next
-    if parts.count > 1 { next.start() } else { next.run() }
+    if let last = documentEnds.last(where: { $0.end <= end }) {
+      documentStart = pending.offset + last.end
+    }
+    documentEnds.removeAll { $0.end <= end }
+    pending.remove(upTo: end, searchedTo: pending.bytes.count)
+    if let memory {
+      // What one block can add: a new pre-token for every second byte, and no more than that.
+      let more = pending.blockSize / threads / 2
+      let size = workers.reduce(0) { $0 + $1.counts.memorySize(afterAdding: more) }
+      if size > memory / 4 * 3 { try spillWorkers() }
+    }
   }
 
-  /// Waits for the block that is being counted.
-  private func wait() throws(TrainingError) {
-    guard let done = job else { return }
-    job = nil
-    done.wait()
-    spare = done.takeBytes()
-    if let failure = done.failure { throw failure }
-  }
-
-  /// Writes the tables to disk if the next block may need more memory than is left.
-  private func makeRoom() throws(TrainingError) {
-    guard let memory else { return }
-    // What one block can add: a new pre-token for every second byte, and no more than that.
-    let more = pending.blockSize / threads / 2
-    let size = workers.reduce(0) { $0 + $1.counts.memorySize(afterAdding: more) }
-    if size > memory / 4 * 3 { try spillWorkers() }
+  /// An error at an offset of what is pending, said of the document that it lies in.
+  private func located(_ error: TokenizerError) -> TrainingError {
+    var position = 0
+    _ = error.mapped { offset in
+      position = offset
+      return offset
+    }
+    let before = documentEnds.last { $0.end <= position }
+    let start = before.map { $0.end } ?? documentStart - pending.offset
+    let index = documentEnds.first { $0.end > position }?.index ?? documentIndex
+    return .text(error.moved(by: -start), document: index)
   }
 
   /// Shares the documents out: for each worker ranges of about the same number of bytes.
