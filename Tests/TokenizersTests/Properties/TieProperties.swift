@@ -139,6 +139,9 @@ struct TieProperties {
     let rare = try BPETrainer(goal: .merges(9), minimumFrequency: 4).train(counts)
     #expect(rare.learntCount == 1 && rare.stopReason == .belowMinimumFrequency)
     #expect(rare.counts == [6])
+    // Everything is one token before the minimum frequency plays a part.
+    let whole = try BPETrainer(goal: .merges(9), minimumFrequency: 3).train(counts)
+    #expect(whole.learntCount == 2 && whole.stopReason == .noPairLeft)
     #expect(throws: TrainingError.badTokenLength(0)) {
       try BPETrainer(goal: .merges(9), maximumTokenLength: 0).train(counts)
     }

@@ -127,7 +127,7 @@ public struct BPETrainer: Sendable {
     var stopReason = StopReason.goalReached
     while merges.count < start.mergeCount {
       guard let best = state.popMostFrequent() else {
-        stopReason = minimumFrequency > 1 ? .belowMinimumFrequency : .noPairLeft
+        stopReason = state.hasPairLeft() ? .belowMinimumFrequency : .noPairLeft
         break
       }
       tokenCount -= state.merge(best)

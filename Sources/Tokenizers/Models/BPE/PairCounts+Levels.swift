@@ -34,6 +34,22 @@ extension PairCounts {
     for index in pairs.indices { enqueue(index) }
   }
 
+  /// Whether some pair is left that may be merged, however rare. O(n).
+  func hasPairLeft() -> Bool {
+    let symbols = rows.symbols.span
+    var place = 0
+    var left = TrainingRows.mark
+    while place < symbols.count {
+      let symbol = symbols[place]
+      if left & TrainingRows.mark == 0, symbol & TrainingRows.mark == 0, isAllowed(left, symbol) {
+        return true
+      }
+      place += symbol & TrainingRows.mark == 0 ? Int(lengths[Int(symbol)]) : 1
+      left = symbol
+    }
+    return false
+  }
+
   private mutating func writePlaces(of rows: TrainingRows, _ filter: PairFilter) {
     var lists: [PlaceList] = []
     var places: [UInt32] = []

@@ -271,9 +271,7 @@ struct PairCounts {
   mutating func addPair(
     _ left: UInt32, _ right: UInt32, count: Int, places room: Int
   ) -> UInt32 {
-    guard count >= level, tokens.length(left) + tokens.length(right) <= longestToken,
-      !tokens.isKnown(left, right)
-    else { return Neighbour.notKept }
+    guard count >= level, isAllowed(left, right) else { return Neighbour.notKept }
     let index = pairs.count
     pairs.append(Self.key(left, right))
     counts.append(count)
@@ -281,6 +279,11 @@ struct PairCounts {
     placeCount += room
     indexOfPair.insert(Self.key(left, right), index: index)
     return UInt32(index)
+  }
+
+  /// Whether these two may become a token.
+  func isAllowed(_ left: UInt32, _ right: UInt32) -> Bool {
+    tokens.length(left) + tokens.length(right) <= longestToken && !tokens.isKnown(left, right)
   }
 
   /// Writes the places of the pairs just added, ascending as the occurrences were visited.
