@@ -1,5 +1,3 @@
-internal import CKernels
-
 /// The state of BPE training: how often each adjacent pair of tokens occurs, and where.
 ///
 /// **Counts** are weighted by the frequency of the pre-token and kept exact through each merge. All
