@@ -5,6 +5,8 @@
 #   demo       install what is missing, build, do the main job on a real text
 #   install    PREFIX=/usr/local DESTDIR=: program, vocabularies, completions, manual page
 #   uninstall  take the same files away again
+#   bench      time the library on texts of several kinds, answers checked first
+#   bench-peers  the same beside other tokenizers, which it installs from PyPI, in turns
 #   bench-train  time training beside the trainers of other projects (PyPI; TOKENIZE_DATA)
 #   format     rewrite the sources in the project's format
 #   lint       complain about format and about imports that cross the fence
@@ -21,7 +23,7 @@ RELEASE += --static-swift-stdlib
 endif
 
 .DEFAULT_GOAL := build
-.PHONY: build test check demo install uninstall bench-train format lint setup clean
+.PHONY: build test check demo install uninstall bench bench-peers bench-train format lint setup clean
 
 build:
 	scripts/setup --check
@@ -46,6 +48,12 @@ uninstall:
 
 bench-train: build
 	scripts/bench-train
+
+bench:
+	scripts/bench
+
+bench-peers:
+	scripts/bench-peers
 
 format:
 	$(SWIFT) format --in-place --parallel --recursive Sources Tests Package.swift

@@ -23,9 +23,15 @@ os.environ["TOKENIZERS_PARALLELISM"] = "true"
 import tiktoken
 import tokenizers
 from tiktoken_ext import openai_public
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 END = "<|endoftext|>"
+
+# As published in the tokenizer.json of Llama 3 and of Qwen 2.
+PATTERNS = {
+    "llama3": r"""(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+""",
+    "qwen2": r"""(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+""",
+}
 
 
 def train_theirs(texts, size, min_frequency, folder):
@@ -89,7 +95,7 @@ class Ours:
 class Comparison:
     def __init__(self, ours, folder):
         self.ours, self.folder = ours, folder
-        self.trainings = self.encodings = self.differences = 0
+        self.trainings = self.encodings = self.splits = self.differences = 0
 
     def differ(self, what, ours, theirs):
         self.differences += 1
@@ -134,9 +140,23 @@ class Comparison:
             if ids != expected:
                 self.differ(f"rank table of {name} in tiktoken: ids of {label}", ids, expected)
 
-    def file(self, name, data, size, texts):
+    def splitting(self, name, text):
+        """The pre-tokens of a text by each pattern and each of our engines."""
+        (self.folder / "input").write_bytes(text.encode())
+        for pattern, expression in PATTERNS.items():
+            split = pre_tokenizers.Split(Regex(expression), behavior="isolated")
+            theirs = [piece for piece, _ in split.pre_tokenize_str(text)]
+            for engine in ("reference", "portable", "automatic"):
+                lines = self.ours.run("split", "--pattern", pattern, "--engine", engine, "--format", "json",
+                                      self.folder / "input")
+                ours = [json.loads(line) for line in lines.splitlines()]
+                self.splits += 1
+                if ours != theirs:
+                    self.differ(f"{name}: pre-tokens of {pattern} by {engine}", ours, theirs)
+
+    def file(self, name, data, size, texts, pattern="gpt2"):
         """Our tokenizer.json in their library: the ids of each text, special token included."""
-        made = self.ours.train(data, size, 0, "--special-token", END)
+        made = self.ours.train(data, size, 0, "--special-token", END, "--pattern", pattern)
         theirs = Tokenizer.from_file(str(made / "tokenizer.json"))
         if theirs.token_to_id(END) != theirs.get_vocab_size() - 1:
             self.differ(f"{name}: id of {END}", [theirs.get_vocab_size() - 1], [theirs.token_to_id(END)])
@@ -161,6 +181,14 @@ def random_text(rng):
         for _ in range(rng.randrange(1, 60))
     ]
     return "".join(word + rng.choice(spaces) * rng.randrange(0, 3) for word in words)
+
+
+def random_mixture(rng):
+    """Characters of every class beside each other, unassigned and new ones among them."""
+    parts = ["'s", "'LL", "'\u017f", "a", "Z", "\u01c5", "\u02b0", "\u4e2d", "1", "\u0663", "\u00bd", "2345", "!", "/", "...",
+             " ", "  ", "\t", "\n", "\r\n", "\u00a0", "\u0085", "\u2028", "\u3000", "\u180e", "\u200b", "\u0301", "\U0001f600",
+             "\u1c89", "\u0378", "\U00031350", "\x00"]
+    return "".join(rng.choice(parts) for _ in range(rng.randrange(1, 120)))
 
 
 def corpora_of(folders):
@@ -207,6 +235,11 @@ def main():
             size = 512 if path.stat().st_size < 1_000_000 else 8192
             comparison.file(path.name, path.read_bytes(), size, texts)
             comparison.ranks(path.name, path.read_bytes(), size, texts)
+        for path in files[:3]:
+            for pattern in PATTERNS:
+                comparison.file(path.name, path.read_bytes(), 512, texts, pattern)
+        for label, text in texts:
+            comparison.splitting(label, text)
 
         rng = random.Random(options.seed)
         for number in range(options.random):
@@ -215,11 +248,14 @@ def main():
             comparison.training(
                 name, text.encode(), rng.randrange(257, 320), rng.choice((0, 0, 1, 2, 3, 10)),
                 lines=rng.random() < 0.5)
+            comparison.splitting(name, text)
+            text = random_mixture(rng)
+            comparison.splitting(f"mixture {number} of seed {options.seed}: {ascii(text[:80])}", text)
 
         seconds = time.monotonic() - started
         verdict = f"{comparison.differences} differences" if comparison.differences else "no difference"
         print(
-            f"{comparison.trainings} trainings and {comparison.encodings} encodings compared with "
+            f"{comparison.trainings} trainings, {comparison.encodings} encodings and {comparison.splits} splits compared with "
             f"tokenizers {tokenizers.__version__}: {verdict} ({seconds:.0f} s)"
         )
     sys.exit(1 if comparison.differences else 0)

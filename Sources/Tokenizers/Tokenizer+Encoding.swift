@@ -39,9 +39,8 @@ extension Tokenizer {
       ids.reserveCapacity(bytes.count / 3 + 16)
       try TextEncoder(self, options).encode(bytes, into: &ids)
     } else {
-      let pieces = try ParallelEncoder(self, options, threads: threads).encode(bytes)
-      ids.reserveCapacity(pieces.reduce(0) { $0 + $1.count })
-      for piece in pieces { ids += piece }
+      ids = ParallelWork.joined(
+        try ParallelEncoder(self, options, threads: threads).encode(bytes))
     }
     return ids
   }
@@ -63,11 +62,26 @@ extension Tokenizer {
   }
 }
 
-/// Encodes whole texts on one thread: special tokens, bad bytes, then the model. Owned by one thread.
-final class TextEncoder {
+/// Encodes whole texts, one after another, and remembers the pre-tokens that it has met: who has many texts
+/// keeps one of these, and one array for the ids.
+///
+///     let encoder = TextEncoder(tokenizer)
+///     var ids: [TokenID] = []
+///     for text in texts {
+///       ids.removeAll(keepingCapacity: true)
+///       try encoder.encode(text.utf8Span.span, into: &ids)
+///     }
+///
+/// For one thread at a time. Memory is bounded whatever the texts are.
+public final class TextEncoder {
   private let tokenizer: Tokenizer
   private let options: EncodingOptions
   private let encoder: any TokenEncoder
+
+  /// An encoder with nothing to remember yet.
+  public convenience init(_ tokenizer: Tokenizer, options: EncodingOptions = EncodingOptions()) {
+    self.init(tokenizer, options)
+  }
 
   init(_ tokenizer: Tokenizer, _ options: EncodingOptions) {
     self.tokenizer = tokenizer
@@ -75,8 +89,10 @@ final class TextEncoder {
     encoder = tokenizer.model.makeEncoder()
   }
 
-  /// Appends the ids of a whole text. On an error `ids` is as it was before.
-  func encode(_ text: Span<UInt8>, into ids: inout [TokenID]) throws(TokenizerError) {
+  /// Appends the ids of a whole text, any bytes. On an error `ids` is as it was before.
+  ///
+  /// - Complexity: O(n) in the bytes of the text, O(n log n) in those of a pre-token.
+  public func encode(_ text: Span<UInt8>, into ids: inout [TokenID]) throws(TokenizerError) {
     let countBefore = ids.count
     do throws(TokenizerError) {
       var start = 0
@@ -148,7 +164,9 @@ extension TokenizerError {
       .specialTokenInText(text, offset: place(offset))
     case .preTokenization(.matchFailed(let message, let offset)):
       .preTokenization(.matchFailed(message: message, offset: place(offset)))
-    case .preTokenization(.badPattern), .unknownTokenID, .segmentation, .noSuchSpecialToken: self
+    case .preTokenization(.badPattern), .preTokenization(.engine), .unknownTokenID, .segmentation,
+      .noSuchSpecialToken:
+      self
     }
   }
 }

@@ -1,17 +1,34 @@
 /// Encodes on several threads: text is cut at safe places, each part goes to a worker with its own
 /// encoder, and the ids come out in the order of the text.
 final class ParallelEncoder {
-  /// Parts are not made smaller than this many bytes: below, starting a thread costs more than it saves.
-  private static let smallestPart = 1 << 15
+  /// Parts of this size: small enough that no worker waits long for another, and that a part and its ids
+  /// stay in the cache of a core; large enough that handing them out costs nothing.
+  private static let partSize = 1 << 19
+  /// Below so many bytes starting a thread costs more than it saves.
+  private static let worthThread = 1 << 15
 
   private let tokenizer: Tokenizer
   private let options: EncodingOptions
-  private let workers: [TextEncoder]
+  private let workers: [Worker]
+
+  /// An encoder, and the share of the text that it has.
+  private final class Worker {
+    lazy var encoder = TextEncoder(tokenizer, options)
+    var share: [Part] = []
+    var ids: [TokenID] = []
+    private let tokenizer: Tokenizer
+    private let options: EncodingOptions
+
+    init(_ tokenizer: Tokenizer, _ options: EncodingOptions) {
+      self.tokenizer = tokenizer
+      self.options = options
+    }
+  }
 
   init(_ tokenizer: Tokenizer, _ options: EncodingOptions, threads: Int) {
     self.tokenizer = tokenizer
     self.options = options
-    workers = (0..<max(1, threads)).map { _ in TextEncoder(tokenizer, options) }
+    workers = (0..<max(1, threads)).map { _ in Worker(tokenizer, options) }
   }
 
   /// What a text consists of: ordinary ranges, each a text of its own, and special tokens.
@@ -20,7 +37,7 @@ final class ParallelEncoder {
     case special(TokenID)
   }
 
-  /// The ids of a whole text, in order, in one piece a worker.
+  /// The ids of a whole text, in order, in any number of pieces.
   func encode(_ text: Span<UInt8>) throws(TokenizerError) -> [[TokenID]] {
     var parts: [Part] = []
     var start = 0
@@ -38,35 +55,58 @@ final class ParallelEncoder {
     return try encode(text, parts)
   }
 
-  /// The ids of parts of a text, in order, in one piece a worker.
+  /// The ids of parts of a text, in order, in any number of pieces.
   func encode(_ text: Span<UInt8>, _ parts: [Part]) throws(TokenizerError) -> [[TokenID]] {
     let shares = divide(text, parts)
-    let results = ParallelWork.map(shares.count) { index -> Result<[TokenID], TokenizerError> in
-      var ids: [TokenID] = []
-      do throws(TokenizerError) {
-        for part in shares[index] {
-          switch part {
-          case .ordinary(let range):
-            try workers[index].encodeOrdinary(text, range, into: &ids)
-          case .special(let id): ids.append(id)
-          }
-        }
-        return .success(ids)
-      } catch {
-        return .failure(error)
-      }
-    }
     var pieces: [[TokenID]] = []
-    for result in results { pieces.append(try result.get()) }
+    pieces.reserveCapacity(shares.count)
+    var next = 0
+    do {
+      try OrderedPipeline.run(workers) { worker in
+        if next == shares.count { return .nothing }
+        worker.share = shares[next]
+        next += 1
+        return next == shares.count ? .last : .part
+      } work: { worker in
+        try Self.encode(text, worker)
+      } put: { worker in
+        pieces.append(worker.ids)
+        worker.ids = []
+      }
+    } catch let error as TokenizerError {
+      throw error
+    } catch {
+      // Nothing else is thrown above.
+      preconditionFailure("\(error)")
+    }
     return pieces
   }
 
-  /// Shares out parts to the workers, in order, about the same number of bytes to each.
+  private static func encode(_ text: Span<UInt8>, _ worker: Worker) throws(TokenizerError) {
+    worker.ids.reserveCapacity(room(for: worker.share))
+    for part in worker.share {
+      switch part {
+      case .ordinary(let range):
+        try worker.encoder.encodeOrdinary(text, range, into: &worker.ids)
+      case .special(let id): worker.ids.append(id)
+      }
+    }
+  }
+
+  /// About what prose takes: memory that is not used is not touched either.
+  private static func room(for share: [Part]) -> Int {
+    share.reduce(16) { sum, part in
+      if case .ordinary(let range) = part { sum + range.count / 3 } else { sum + 1 }
+    }
+  }
+
+  /// Collects parts into shares, in order, about the same number of bytes in each.
   private func divide(_ text: Span<UInt8>, _ parts: [Part]) -> [[Part]] {
     let total = parts.reduce(0) { sum, part in
       if case .ordinary(let range) = part { sum + range.count } else { sum }
     }
-    let count = min(workers.count, max(1, total / Self.smallestPart))
+    var count = min(workers.count, total / Self.worthThread)
+    count = max(1, count, total / Self.partSize)
     if count == 1 { return [parts] }
     let share = (total + count - 1) / count
     var shares: [[Part]] = [[]]
@@ -136,7 +176,50 @@ public final class StreamEncoder {
   /// - Throws: `TokenizerError`, offsets counted from the beginning of the stream. The encoder is then of
   ///   no use any more.
   public func append(_ bytes: Span<UInt8>) throws(TokenizerError) -> [[TokenID]] {
-    pending.append(bytes) ? try encodePending(isEnd: false) : []
+    if options.special == .text, bytes.count >= 2 * pending.blockSize {
+      return try encodeDirectly(bytes)
+    }
+    return pending.append(bytes) ? try encodePending(isEnd: false) : []
+  }
+
+  /// Encodes many bytes where they lie; only what waits before them, and what must wait behind, is copied.
+  private func encodeDirectly(_ bytes: Span<UInt8>) throws(TokenizerError) -> [[TokenID]] {
+    var pieces: [[TokenID]] = []
+    var start = 0
+    if !pending.bytes.isEmpty {
+      // The end of what waits: up to a cut in the first of the new bytes.
+      let waiting = pending.bytes.count
+      let first = min(bytes.count, 1 << 12)
+      _ = pending.append(bytes.extracting(0..<first))
+      guard
+        let cut = pending.lastSafeCut(tokenizer.model.safeCuts), cut >= waiting
+      else {
+        let isEnough = pending.append(bytes.extracting(first..<bytes.count))
+        return isEnough ? try encodePending(isEnd: false) : []
+      }
+      pieces = try encodePending([.ordinary(0..<cut)])
+      start = cut - waiting
+      pending.skip(to: pending.offset + cut)
+    }
+    let rest = bytes.extracting(start..<bytes.count)
+    let cut = tokenizer.model.safeCuts.lastSafeCut(in: rest) ?? 0
+    if cut > 0 {
+      pieces += try encode(rest.extracting(0..<cut), at: pending.offset)
+      pending.skip(to: pending.offset + cut)
+    }
+    _ = pending.append(rest.extracting(cut..<rest.count))
+    return pieces
+  }
+
+  /// The ids of ordinary text that begins at an offset of the stream.
+  private func encode(
+    _ text: Span<UInt8>, at offset: Int
+  ) throws(TokenizerError) -> [[TokenID]] {
+    do {
+      return try parallel.encode(text, [.ordinary(0..<text.count)])
+    } catch {
+      throw error.moved(by: offset)
+    }
   }
 
   /// Ends the stream. The encoder is then ready for another one.
@@ -159,14 +242,22 @@ public final class StreamEncoder {
       parts.append(.ordinary(start..<cut))
       start = cut
     }
-    let pieces: [[TokenID]]
+    let pieces = try encodePending(parts)
+    if !isEnd { pending.remove(upTo: start, searchedTo: limit) }
+    return pieces
+  }
+
+  /// The ids of parts of what waits.
+  private func encodePending(
+    _ parts: [ParallelEncoder.Part]
+  ) throws(TokenizerError) -> [[TokenID]] {
+    // Given back before anything changes `pending`, so that nothing is copied.
+    let bytes = pending.bytes
     do {
-      pieces = try parallel.encode(pending.bytes.span, parts)
+      return try parallel.encode(bytes.span, parts)
     } catch {
       throw error.moved(by: pending.offset)
     }
-    if !isEnd { pending.remove(upTo: start, searchedTo: limit) }
-    return pieces
   }
 
   /// Splits `pending` at its special tokens.

@@ -44,12 +44,12 @@ struct Failure: Error {
     case let error as FormatError: self.init(.badData, error.description)
     case let error as TokenizerError: self.init(.badData, error.description)
     case let error as PreTokenizationError:
-      if case .badPattern = error {
-        self.init(.usage, error.description)
-      } else {
-        self.init(.badData, error.description)
+      switch error {
+      case .badPattern, .engine: self.init(.usage, error.description)
+      case .matchFailed: self.init(.badData, error.description)
       }
     case let error as CompressionError: self.init(.badData, error.description)
+    case let error as EngineError: self.init(.usage, error.description)
     case let error as VocabularyError: self.init(.badData, error.description)
     case let error as TrainingError: self.init(Self.status(of: error), error.description)
     case let error as MiniLMError: self.init(Self.status(of: error), error.description)

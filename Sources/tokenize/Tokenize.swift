@@ -24,7 +24,8 @@ struct Tokenize: ParsableCommand {
       Unicode \(UnicodeVersion.pinned) for splitting text, pinned
       PCRE2 \(LibraryVersions.pcre2)
       ICU with Unicode \(LibraryVersions.icuUnicode) for grapheme clusters
-      Engine: scanners for gpt2, cl100k and o200k; PCRE2 for other patterns
+      Engine \(engine)
+      Engines of this machine: \(Engine.available.map(\.rawValue).joined(separator: ", "))
       """,
     subcommands: [
       TrainCommand.self, VerifyCommand.self, EncodeCommand.self, DecodeCommand.self,
@@ -32,6 +33,15 @@ struct Tokenize: ParsableCommand {
       CompareCommand.self, ConvertCommand.self, InspectCommand.self, SplitCommand.self,
       LMCommand.self,
     ])
+
+  /// The engine in use, or why there is none.
+  private static var engine: String {
+    do throws(EngineError) {
+      return try Engine.automatic.resolved().rawValue
+    } catch {
+      return "none: \(error)"
+    }
+  }
 
   static func main() {
     Machine.endQuietlyOnClosedPipe()

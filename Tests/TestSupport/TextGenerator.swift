@@ -13,6 +13,43 @@ public struct TextGenerator: Sendable {
     return text
   }
 
+  /// Words of one script after another with the signs that belong between them: lines, indentation,
+  /// numbers, contractions, runs of blanks of any length, line ends behind signs and before blanks.
+  public mutating func prose(words count: Int) -> [UInt8] {
+    var text: [UInt8] = []
+    var script = Self.vocabularies[0]
+    for _ in 0..<count {
+      if random.below(40) == 0 { script = random.pick(Self.vocabularies) }
+      let word = random.pick(script)
+      switch random.below(24) {
+      case 0: text += Array("\n".utf8)
+      case 1: text += Array("\n".utf8) + [UInt8](repeating: 0x20, count: random.below(90))
+      case 2:
+        text += Array(random.pick([",", ".", "!?", " (", ") ", "/", ";\n", "'", "\t", "”"]).utf8)
+      case 3: text += Array(" \(random.below(100_000))".utf8)
+      case 4: text += Array(random.pick(["'s", "'ll", "'RE", "'T", "'S's"]).utf8)
+      case 5:
+        text += Array(random.pick(["\r\n", "\n\n", " \n", "\n \n\t", "\u{A0}", "\u{3000} "]).utf8)
+      case 6: text += Array("\(random.below(3_000))\(word)".utf8)
+      case 7:
+        text += Array(random.pick(["-", "_", "€", "。", " — ", "::", "'"]).utf8) + Array(word.utf8)
+      case 8: text += Array((word + word).utf8)
+      default: text += Array((random.below(12) == 0 ? "  " : " ").utf8) + Array(word.utf8)
+      }
+    }
+    return text
+  }
+
+  private static let vocabularies = [
+    ["the", "Keeper", "of", "LIGHT", "camelCase", "HTTPServer", "don", "I", "x"],
+    ["маяк", "Смотритель", "и", "СССР", "вечером"],
+    ["灯台", "の", "カード", "ひかり", "中文字"],
+    ["दीप", "रात", "समुद्र"],
+    ["منارة", "في", "الليل"],
+    ["ประภาคาร", "ทะเล"],
+    ["Größe", "café", "ÉTÉ", "İl", "ŒUVRE"],
+  ]
+
   /// Text without scalars that came after Unicode 14, or are not assigned.
   public mutating func plainText(fragments count: Int) -> [UInt8] {
     var text: [UInt8] = []

@@ -22,7 +22,10 @@ import Testing
         "lm train --vocab char -o r",
       ] {
         expectRefusal(try program(verb + " there missing"), 66, "missing", "No such file")
-        expectRefusal(try program(verb + " vocabs"), 66, "vocabs", "directory")
+        if !verb.hasPrefix("count") {
+          // That one counts what is in it.
+          expectRefusal(try program(verb + " vocabs"), 66, "vocabs", "directory")
+        }
         #expect(program.names() == ["story.txt", "there", "vocabs"])
       }
       expectRefusal(try program.shell("$T encode --vocab small <."), 66, "standard input")
@@ -167,7 +170,7 @@ import Testing
         "encode", "encode --vocab small --format other", "train story.txt",
         "train --merges 5 --vocab-size 300 story.txt", "train --merges -1 story.txt",
         "train --vocab-size 255 story.txt", "train --model char --merges 5 story.txt", "unknown",
-        "encode --vocab small --threads 0 story.txt", "split story.txt", "split --pattern llama3",
+        "encode --vocab small --threads 0 story.txt", "split story.txt", "split --pattern llama4",
         "split --pattern (", "train --merges 5", "decode --vocab small --format pieces",
         "lm train --model bigram story.txt", "lm train --vocab char --tokens u16 story.txt",
         "lm train --vocab small --steps 0 story.txt", "lm sample",

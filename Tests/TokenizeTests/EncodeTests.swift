@@ -129,6 +129,22 @@ import Testing
     }
   }
 
+  /// Digits come from a table, which ends somewhere.
+  @Test(arguments: [9, 10, 99_999, 100_000, 999_999, 1_000_000, 4_294_967_294])
+  func idsOfAnyLengthAreWritten(_ id: Int) throws {
+    try Program.with { program in
+      var table = ""
+      for byte in 0..<256 {
+        let own = byte == 9 ? 257 : byte == 10 ? 258 : byte == 99 ? 259 : byte
+        table += Data([UInt8(byte)]).base64EncodedString() + " \(byte == 98 ? id : own)\n"
+      }
+      try program.write(table, to: "wide.tiktoken")
+      let base = "--vocab wide.tiktoken --pattern gpt2"
+      #expect(try program("encode \(base)", input: "abba").text == "97 \(id) \(id) 97\n")
+      #expect(try program("decode \(base)", input: "\(id) 97").text == "ba")
+    }
+  }
+
   @Test func narrowFormatsAreRefusedForLargeIDs() throws {
     try Program.with { program in
       var table = ""

@@ -15,6 +15,28 @@ import Testing
     }
   }
 
+  @Test func countsTheFilesOfFolders() throws {
+    try Program.with { program in
+      let files = [
+        "in/b": "12", "in/a.txt": "1", "in/c/z": "1234", "in/c/a": "", "in/.git/x": "1",
+        "in/.hidden": "1", "out": "123456",
+      ]
+      _ = try program.shell("mkdir -p in/c in/.git")
+      for (name, text) in files { try program.write(text, to: name) }
+      _ = try program.shell("ln -s ../out in/link; ln -s .. in/c/up; mkfifo in/pipe")
+      let expected = " 1 in/a.txt\n 2 in/b\n 0 in/c/a\n 4 in/c/z\n 6 out\n13 total\n"
+      for threads in [1, 2, 5] {
+        #expect(try program("count --vocab byte --threads \(threads) in out").text == expected)
+      }
+      #expect(try program("count --vocab byte --special allow in/ out").text == expected)
+      // A link that is named is followed.
+      #expect(try program("count --vocab byte in/link").text == "6 in/link\n")
+      let empty = try program.shell("mkdir none; $T count --vocab byte none")
+      #expect(empty.status == 0 && empty.text == "")
+      #expect(try program("encode --vocab byte in").status == 66)
+    }
+  }
+
   @Test func comparesInFourForms() throws {
     try Program.withVocabulary { program in
       let table = try program("compare --vocab small story.txt")

@@ -1,20 +1,28 @@
 import ArgumentParser
-import Crypto
 import Dispatch
 import Tokenizers
 
-/// Times splitting, encoding, decoding, counting, training and loading; checks each answer first.
 @main
 struct Benchmarks: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Time the library on texts, each answer checked before its time is printed.",
+    subcommands: [Table.self, Worker.self], defaultSubcommand: Table.self)
+}
+
+/// Times splitting, encoding, decoding, counting, training and loading; checks each answer first.
+struct Table: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "table",
+    abstract: "Time one case after the other, and print a line for each.",
     discussion: """
       A text that definitions.json knows by its hash must give the ids that tiktoken gave. For any other \
       one the ids must decode to the text, and their hash is printed so that another program can compare.
       """)
 
-  @Option(help: "The definitions of right answers.")
-  var definitions = "definitions.json"
+  @Option(
+    help: ArgumentHelp(
+      "The definitions of right answers (definitions.json); may be repeated.", valueName: "file"))
+  var definitions: [String] = []
 
   @Option(help: "GPT-2's folder, or a rank table: may be repeated.")
   var vocab: [String] = ["../vocabs/gpt2"]
@@ -35,11 +43,12 @@ struct Benchmarks: ParsableCommand {
   var texts: [String]
 
   func run() throws {
-    guard let engine = PreTokenizerEngine(rawValue: engine) else {
+    guard let engine = Engine(rawValue: engine) else {
       throw ValidationError("there is no engine '\(engine)'")
     }
     let wanted = Set(cases.split(separator: ",").map(String.init))
-    let known = try Definitions(JSONValue(parsing: try FileBytes.read(definitions)))
+    let files = definitions.isEmpty ? ["definitions.json"] : definitions
+    let known = Definitions(try files.map { try JSONValue(parsing: try FileBytes.read($0)) })
     for path in vocab {
       if wanted.contains("load") {
         try report("load", path, "-", 1, bytes: 0, check: "loaded") {
@@ -54,7 +63,7 @@ struct Benchmarks: ParsableCommand {
   }
 
   private func run(
-    _ tokenizer: Tokenizer, _ engine: PreTokenizerEngine, _ corpus: Corpus, _ wanted: Set<String>,
+    _ tokenizer: Tokenizer, _ engine: Engine, _ corpus: Corpus, _ wanted: Set<String>,
     _ known: Definitions
   ) throws {
     let pattern = tokenizer.splitPattern ?? .gpt2
@@ -136,7 +145,7 @@ struct Benchmarks: ParsableCommand {
 
   private static func train(_ bytes: [UInt8], _ size: Int) throws -> [String] {
     let counter = PreTokenCounter(
-      preTokenizer: try PreTokenizerEngine.automatic.makePreTokenizer(for: .gpt2), threads: 2)
+      preTokenizer: try Engine.automatic.makePreTokenizer(for: .gpt2), threads: 2)
     try counter.append(bytes.span)
     try counter.endText()
     let result = try BPETrainer(goal: .vocabularySize(size)).train(try counter.takeCounts())
@@ -151,22 +160,20 @@ struct Benchmarks: ParsableCommand {
     _ name: String, _ vocab: String, _ corpus: String, _ threads: Int, bytes: Int, check: String,
     _ body: () throws -> Void
   ) throws {
-    var seconds: [Double] = []
+    var times: [Double] = []
     for _ in 0..<max(1, runs) {
       let clock = ContinuousClock()
-      let elapsed = try clock.measure(body)
-      seconds.append(
-        Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) * 1e-18)
+      times.append(seconds(try clock.measure(body)))
     }
-    seconds.sort()
-    let median = seconds[seconds.count / 2]
+    times.sort()
+    let median = times[times.count / 2]
     let rate = bytes > 0 ? Double(bytes) / median / 1e6 : 0
     if json {
       print(
         JSONValue.members([
           "case": .string(name), "vocab": .string(vocab), "corpus": .string(corpus),
           "threads": .integer(threads), "seconds": .number(median),
-          "fastest": .number(seconds[0]), "megabytesPerSecond": .number(rate),
+          "fastest": .number(times[0]), "megabytesPerSecond": .number(rate),
           "check": .string(check),
         ]).compact)
     } else {
@@ -182,75 +189,4 @@ struct Benchmarks: ParsableCommand {
     let number = (value * scale).rounded() / scale
     return number == number.rounded() && scale == 1 ? "\(Int(number))" : "\(number)"
   }
-}
-
-/// A text and what to call it.
-struct Corpus {
-  let name: String
-  let bytes: [UInt8]
-  let hash: String
-
-  init(path: String) throws {
-    name = path.split(separator: "/").last.map(String.init) ?? path
-    bytes = try FileBytes.read(path)
-    hash = hexadecimal(SHA256.hash(data: bytes))
-  }
-}
-
-/// An answer that is not the right one: no time is printed for it.
-struct WrongAnswer: Error, CustomStringConvertible {
-  let what: String
-  var description: String { "wrong answer: \(what)" }
-}
-
-/// The right answers.
-struct Definitions {
-  private let json: JSONValue
-
-  init(_ json: JSONValue) { self.json = json }
-
-  /// Compares ids with the known ones, or with the text they must decode to.
-  func check(
-    _ ids: [TokenID], of corpus: Corpus, _ tokenizer: Tokenizer, vocab: String
-  ) throws -> String {
-    var stream: [UInt8] = []
-    stream.reserveCapacity(ids.count * 4)
-    for id in ids {
-      for shift in [0, 8, 16, 24] as [UInt32] {
-        stream.append(UInt8(truncatingIfNeeded: id.rawValue >> shift))
-      }
-    }
-    let hash = hexadecimal(SHA256.hash(data: stream))
-    let row = (json["encode"]?.arrayValue ?? []).first {
-      $0["text"]?.stringValue == corpus.hash && $0["vocab"]?.stringValue == vocab
-    }
-    if let row {
-      guard row["tokens"]?.integerValue == ids.count, row["ids"]?.stringValue == hash else {
-        throw WrongAnswer(what: "the ids of \(corpus.name) under \(vocab) are not tiktoken's")
-      }
-      return "ids are tiktoken's"
-    }
-    guard try tokenizer.decodeBytes(ids) == corpus.bytes else {
-      throw WrongAnswer(what: "the ids of \(corpus.name) under \(vocab) do not decode to it")
-    }
-    return "\(ids.count) ids decode, sha256 \(hash.prefix(12))"
-  }
-
-  /// Compares merges with the known ones.
-  func check(_ merges: [String], of corpus: Corpus, size: Int) throws -> String {
-    let hash = hexadecimal(SHA256.hash(data: Array(merges.joined(separator: "\n").utf8)))
-    let row = (json["train"]?.arrayValue ?? []).first {
-      $0["text"]?.stringValue == corpus.hash && $0["size"]?.integerValue == size
-    }
-    guard let row else { return "\(merges.count) merges, sha256 \(hash.prefix(12))" }
-    guard row["merges"]?.stringValue == hash else {
-      throw WrongAnswer(what: "the merges of \(corpus.name) at \(size) are not Hugging Face's")
-    }
-    return "merges are Hugging Face's"
-  }
-}
-
-/// Bytes in hexadecimal.
-func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
-  bytes.map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
 }

@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "key_kernels.h"
 #include "scalar_classes.h"
 #include "split_kernels.h"
 #include "utf8_kernels.h"

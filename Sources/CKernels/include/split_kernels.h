@@ -14,13 +14,17 @@ int split_best_level(void);
 // Room that a kernel needs behind the ends that were asked for: it writes eight at a time.
 enum { SPLIT_SLACK = 72 };
 
-// Writes the ends of the pre-tokens of GPT-2's pattern that begin at `start` and after it, as offsets
-// in `text`; returns how many.
+// The patterns that there are kernels for.
+enum { SPLIT_GPT2, SPLIT_CL100K, SPLIT_O200K, SPLIT_LLAMA3, SPLIT_QWEN2 };
+
+// Writes the ends of the pre-tokens of a pattern that begin at `start` and after it, as offsets in `text`;
+// returns how many.
 //
 // `text` is `count` bytes of valid UTF-8, the end of which is the end of the text; a pre-token begins at
-// `start`. At most `limit` ends are counted, fewer only at the end of the text; `ends` has room for
-// `limit + SPLIT_SLACK`. `level` is at most `split_best_level()`.
-size_t split_gpt2(const uint8_t *text, size_t start, size_t count, intptr_t *ends, size_t limit,
-                  int level);
+// `start`. At most `limit` ends are counted, fewer only at the end of the text, or where masks do not tell
+// what comes: then `*hard` is a place beyond the last end, and what is before it is to be split otherwise;
+// else it is 0. `ends` has room for `limit + SPLIT_SLACK`. `level` is at most `split_best_level()`.
+size_t split_text(int pattern, int level, const uint8_t *text, size_t start, size_t count,
+                  intptr_t *ends, size_t limit, size_t *hard);
 
 #endif

@@ -8,6 +8,10 @@
 // Where the longest well-formed part of bytes[start..<count] that begins at start ends: count, or
 // where the first ill-formed (or cut-off) sequence begins.
 size_t utf8_well_formed_end(const uint8_t *bytes, size_t start, size_t count);
+// The same without vector instructions.
+size_t utf8_well_formed_end_portable(const uint8_t *bytes, size_t start, size_t count);
+// Whether this processor has those that `utf8_well_formed_end` uses where it can.
+int utf8_has_vectors(void);
 
 // Whether no scalar of bytes[start..<end] is unsettled (scalar_classes.h). Those bytes hold whole
 // scalars of well-formed UTF-8; others give any answer, but are not read beyond end.

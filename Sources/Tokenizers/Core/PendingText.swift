@@ -44,6 +44,12 @@ struct PendingText {
     wanted = bytes.count + blockSize
   }
 
+  /// Forgets the bytes: everything before an offset of the stream is done with.
+  mutating func skip(to offset: Int) {
+    reset()
+    self.offset = offset
+  }
+
   /// Forgets everything: another stream begins.
   mutating func reset() {
     bytes.removeAll(keepingCapacity: true)

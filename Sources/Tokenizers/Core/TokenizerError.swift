@@ -62,6 +62,8 @@ extension PreTokenizationError: CustomStringConvertible {
       "the regular expression is not valid at offset \(offset): \(message)"
     case .matchFailed(let message, let offset):
       "the regular expression could not be matched at byte \(offset): \(message)"
+    case .engine(let error):
+      error.description
     }
   }
 }

@@ -43,6 +43,20 @@ public enum UTF8Validation {
     return end == bytes.count ? nil : end..<end + bytes.utf8Sequence(at: end).length
   }
 
+  /// Where the well-formed part ends by either kernel: for tests.
+  static func wellFormedEnds(
+    in bytes: Span<UInt8>, from start: Int
+  ) -> (vectors: Int, portable: Int) {
+    // The kernels read from `start` up to `count`.
+    unsafe bytes.withUnsafeBufferPointer { buffer in
+      guard let base = buffer.baseAddress else { return (0, 0) }
+      return unsafe (
+        utf8_well_formed_end(base, start, buffer.count),
+        utf8_well_formed_end_portable(base, start, buffer.count)
+      )
+    }
+  }
+
   /// How many bytes at the end of `bytes`, 0 to 3, are the beginning of a sequence that more bytes
   /// could complete.
   ///

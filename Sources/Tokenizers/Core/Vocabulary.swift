@@ -9,10 +9,15 @@ public struct Vocabulary: Sendable {
   let offsets: [UInt32]
   /// Ids in ascending order.
   let ids: [UInt32]
-  /// Position in `ids` of each id, `UInt32.max` for a hole; empty if ids are too sparse for a table.
+  /// How many ids, from 0 on, are their own positions in `ids`.
+  private let denseCount: UInt32
+  /// Position in `ids` of each id from `denseCount` on, `UInt32.max` for a hole; empty if they are too
+  /// sparse for a table.
   private let positionOfID: [UInt32]
-  /// Open addressing by hash of the bytes: position in `ids` plus one, 0 where free.
-  private let index: [UInt32]
+  /// Bytes of the longest token.
+  private let longestLength: Int
+  /// Position in `ids` by the bytes.
+  private let index: TokenIndexStorage
 
   /// Collects tokens under their ids.
   ///
@@ -69,33 +74,33 @@ public struct Vocabulary: Sendable {
       throw .duplicateID(TokenID(ids[position]))
     }
 
+    // Ascending from 0 without a hole as long as they equal their positions.
+    var dense = 0
+    while dense < count, ids[dense] == dense { dense += 1 }
+    denseCount = UInt32(dense)
     let largest = Int(ids.last ?? 0)
-    if count > 0, largest < 4 * count + 4096 {
-      var table = [UInt32](repeating: .max, count: largest + 1)
-      for (position, id) in ids.enumerated() { table[Int(id)] = UInt32(position) }
+    if count > dense, largest < 4 * count + 4096 {
+      var table = [UInt32](repeating: .max, count: largest + 1 - dense)
+      for position in dense..<count { table[Int(ids[position]) - dense] = UInt32(position) }
       positionOfID = table
     } else {
       positionOfID = []
     }
 
-    var size = 16
-    while size < count * 2 { size *= 2 }
-    var index = [UInt32](repeating: 0, count: size)
+    var longest: UInt32 = 0
     for position in 0..<count {
-      let range = Int(offsets[position])..<Int(offsets[position + 1])
-      if range.isEmpty { throw .emptyToken(TokenID(ids[position])) }
-      var slot = Self.hash(arena.span.extracting(range)) & (size - 1)
-      while index[slot] != 0 {
-        let other = Int(index[slot]) - 1
-        let otherRange = Int(offsets[other])..<Int(offsets[other + 1])
-        if arena.span.extracting(range).elementsEqual(arena.span.extracting(otherRange)) {
-          throw .duplicateToken(Array(arena[range]), TokenID(ids[other]), TokenID(ids[position]))
-        }
-        slot = (slot + 1) & (size - 1)
-      }
-      index[slot] = UInt32(position) + 1
+      let length = offsets[position + 1] - offsets[position]
+      if length == 0 { throw .emptyToken(TokenID(ids[position])) }
+      longest = max(longest, length)
     }
-    self.index = index
+    longestLength = Int(longest)
+    do {
+      index = try TokenIndexStorage(arena: arena.span, offsets: offsets.span)
+    } catch {
+      let range = Int(offsets[error.first])..<Int(offsets[error.first + 1])
+      throw .duplicateToken(
+        Array(arena[range]), TokenID(ids[error.first]), TokenID(ids[error.second]))
+    }
   }
 
   /// Number of tokens, special tokens included.
@@ -117,14 +122,22 @@ public struct Vocabulary: Sendable {
 
   /// The id of the token with exactly these bytes, or nothing if there is none. O(length).
   public func id(of bytes: Span<UInt8>) -> TokenID? {
-    var slot = Self.hash(bytes) & (index.count - 1)
-    while index[slot] != 0 {
-      let position = Int(index[slot]) - 1
-      let range = Int(offsets[position])..<Int(offsets[position + 1])
-      if bytes.elementsEqual(arena.span.extracting(range)) { return TokenID(ids[position]) }
-      slot = (slot + 1) & (index.count - 1)
+    if bytes.isEmpty || bytes.count > longestLength { return nil }
+    return unsafe withLookup { lookup in
+      // The span's own bytes, which it holds for the length of the call.
+      unsafe bytes.withUnsafeBufferPointer { bytes in
+        guard let start = bytes.baseAddress else { return nil }
+        return unsafe lookup.position(of: start, count: bytes.count).map { TokenID(ids[$0]) }
+      }
     }
-    return nil
+  }
+
+  /// Calls `body` with the tables for looking many tokens up.
+  @inline(__always)
+  func withLookup<Value, Failure: Error>(
+    _ body: (TokenIndexStorage.Lookup) throws(Failure) -> Value
+  ) throws(Failure) -> Value {
+    try unsafe index.withLookup(arena: arena.span, offsets: offsets.span, body)
   }
 
   /// Where the bytes of a token lie in `arena`.
@@ -137,9 +150,11 @@ public struct Vocabulary: Sendable {
   /// Position of an id among the ids.
   @inline(__always)
   func position(of id: TokenID) -> Int? {
+    if id.rawValue < denseCount { return Int(id.rawValue) }
     if !positionOfID.isEmpty {
-      guard id.rawValue < UInt32(positionOfID.count) else { return nil }
-      let position = positionOfID[Int(id.rawValue)]
+      let offset = id.rawValue &- denseCount
+      guard offset < UInt32(positionOfID.count) else { return nil }
+      let position = positionOfID[Int(offset)]
       return position == .max ? nil : Int(position)
     }
     var low = 0
@@ -149,13 +164,6 @@ public struct Vocabulary: Sendable {
       if ids[middle] < id.rawValue { low = middle + 1 } else { high = middle }
     }
     return low < ids.count && ids[low] == id.rawValue ? low : nil
-  }
-
-  /// FNV-1a with a last mix; the tables here are never fed by an adversary's choice of keys at run time.
-  private static func hash(_ bytes: Span<UInt8>) -> Int {
-    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-    for position in bytes.indices { hash = (hash ^ UInt64(bytes[position])) &* 0x100_0000_01B3 }
-    return Int(truncatingIfNeeded: (hash ^ (hash >> 29)) >> 1)
   }
 }
 
@@ -175,6 +183,8 @@ public enum VocabularyError: Error, Hashable, Sendable {
   case unknownTokenInMerge(rank: Int)
   /// The same pair stands twice among the merges: the rank of the second.
   case duplicateMerge(rank: Int)
+  /// More merges, or tokens in merges, than 2,097,150, which is what fits in the table of merges.
+  case tooManyMerges
 }
 
 extension VocabularyError: CustomStringConvertible {
@@ -190,6 +200,7 @@ extension VocabularyError: CustomStringConvertible {
     case .unknownTokenInMerge(let rank):
       "merge \(rank) names a token, or makes one, that the vocabulary does not hold"
     case .duplicateMerge(let rank): "merge \(rank) repeats an earlier pair"
+    case .tooManyMerges: "there are more than 2,097,150 merges, or tokens in them"
     }
   }
 }

@@ -3,7 +3,8 @@ enum Base64 {
   private static let alphabet = Array(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
-  private static let valueOfByte: [UInt8] = {
+  /// The six bits that each byte of Base64 stands for; 255 for bytes that stand for none.
+  static let valueOfByte: [UInt8] = {
     var values = [UInt8](repeating: 255, count: 256)
     for (value, byte) in alphabet.enumerated() { values[Int(byte)] = UInt8(value) }
     return values

@@ -11,6 +11,8 @@ public enum GPT2Files {
     public let merges: [BPEModel.Merge]
     /// Entries of more than one character that no merge makes.
     public let specialTokens: SpecialTokens
+    /// Whether each merge is known to join two tokens into one with the bytes of both.
+    let mergesFit: Bool
   }
 
   /// Reads both files from bytes.
@@ -27,7 +29,7 @@ public enum GPT2Files {
     vocab: [UInt8], merges: [UInt8], vocabName: String = "vocab.json",
     mergesName: String = "merges.txt"
   ) throws(FormatError) -> Contents {
-    let (vocabulary, traits): (Vocabulary, [EntryTraits])
+    let (vocabulary, traits): (Vocabulary, [UInt8])
     do {
       (vocabulary, traits) = try readVocab(vocab)
     } catch {
@@ -46,11 +48,11 @@ public enum GPT2Files {
     }
     var special: [SpecialTokens.Entry] = []
     var respelled: [SpecialTokens.Entry] = []
-    for position in made.indices where traits[position].isLong && !made[position] {
+    for position in made.indices where traits[position] & isLong != 0 && !made[position] {
       let id = TokenID(vocabulary.ids[position])
       let bytes = vocabulary.bytes(of: id) ?? []
       let text =
-        traits[position].isSpelled
+        traits[position] & isSpelled != 0
         ? ByteAlphabet.spelling(of: bytes) : String(decoding: bytes, as: UTF8.self)
       special.append(.init(text: text, id: id))
       // A special token stands for its own text, not for bytes spelled in the alphabet.
@@ -59,144 +61,10 @@ public enum GPT2Files {
     do {
       return Contents(
         vocabulary: respelled.isEmpty ? vocabulary : try vocabulary.replacing(respelled),
-        merges: pairs, specialTokens: SpecialTokens(special))
+        merges: pairs, specialTokens: SpecialTokens(special), mergesFit: respelled.isEmpty)
     } catch {
       throw FormatError(file: vocabName, place: .file, message: "\(error)")
     }
-  }
-
-  /// What the spelling of an entry of `vocab.json` tells beside its bytes.
-  private struct EntryTraits {
-    /// Whether it has more than one character.
-    var isLong: Bool
-    /// Whether it is spelled in the byte-level alphabet.
-    var isSpelled: Bool
-  }
-
-  /// Reads `vocab.json` into one arena, without an array for each token: start-up waits for this.
-  ///
-  /// - Returns: The vocabulary, and the traits of its entries in the order of their ids.
-  private static func readVocab(
-    _ file: [UInt8]
-  ) throws(FormatError) -> (Vocabulary, [EntryTraits]) {
-    var arena: [UInt8] = []
-    arena.reserveCapacity(file.count / 2)
-    var entries: [(id: UInt32, range: Range<Int>, traits: EntryTraits)] = []
-    try VocabJSON.forEachEntry(of: file) { spelling, id in
-      let start = arena.count
-      let (isSpelled, scalarCount) = decodeSpelling(spelling, into: &arena)
-      if !isSpelled {
-        // Outside of the alphabet: the entry can only be its own text.
-        arena.removeSubrange(start...)
-        for position in spelling.indices { arena.append(spelling[position]) }
-      }
-      entries.append(
-        (
-          id.rawValue, start..<arena.count,
-          EntryTraits(isLong: scalarCount > 1, isSpelled: isSpelled)
-        ))
-    }
-    var order = true
-    for index in 1..<max(1, entries.count) where entries[index - 1].id >= entries[index].id {
-      order = false
-    }
-    if !order { entries.sort { $0.id < $1.id } }
-    do {
-      let vocabulary = try Vocabulary(
-        arena: arena, ranges: entries.map(\.range), ids: entries.map(\.id))
-      return (vocabulary, entries.map(\.traits))
-    } catch {
-      throw FormatError(place: .file, message: "\(error)")
-    }
-  }
-
-  /// Appends the bytes that valid UTF-8 spells in the byte-level alphabet.
-  ///
-  /// - Returns: Whether all characters are in the alphabet, and how many there are.
-  private static func decodeSpelling(
-    _ text: Span<UInt8>, into bytes: inout [UInt8]
-  ) -> (isSpelled: Bool, scalarCount: Int) {
-    var scalarCount = 0
-    var isSpelled = true
-    var position = 0
-    while position < text.count {
-      let sequence = text.utf8Sequence(at: position)
-      position += sequence.length
-      scalarCount += 1
-      if let byte = ByteAlphabet.byte(ofScalar: sequence.scalar) {
-        bytes.append(byte)
-      } else {
-        isSpelled = false
-      }
-    }
-    return (isSpelled, scalarCount)
-  }
-
-  private static func readMerges(
-    _ file: [UInt8], _ vocabulary: Vocabulary
-  ) throws(FormatError) -> [BPEModel.Merge] {
-    var merges: [BPEModel.Merge] = []
-    merges.reserveCapacity(vocabulary.count)
-    var bytes: [UInt8] = []
-    var lines = LineReader(file)
-    while let (line, number) = lines.next() {
-      let text = file.span.extracting(line)
-      if number == 1, starts(text, with: "#version") { continue }
-      if text.isEmpty { continue }
-      merges.append(try readMerge(text, number, vocabulary, &bytes))
-    }
-    return merges
-  }
-
-  /// Reads one merge; `bytes` is scratch memory.
-  private static func readMerge(
-    _ line: Span<UInt8>, _ number: Int, _ vocabulary: Vocabulary, _ bytes: inout [UInt8]
-  ) throws(FormatError) -> BPEModel.Merge {
-    func fail(_ message: String) -> FormatError {
-      FormatError(place: .line(number), message: message)
-    }
-    var space: Int?
-    for position in line.indices where line[position] == 0x20 {
-      if space != nil { throw fail("two tokens separated by one space expected, more fields met") }
-      space = position
-    }
-    guard let space, space > 0, space < line.count - 1 else {
-      throw fail("two tokens separated by one space expected")
-    }
-    guard UTF8Validation.isValid(line) else { throw fail("the line is not valid UTF-8") }
-    bytes.removeAll(keepingCapacity: true)
-    let left = 0..<space
-    let right = space + 1..<line.count
-    guard decodeSpelling(line.extracting(left), into: &bytes).isSpelled else {
-      throw fail("'\(line.string(in: left))' holds a character that stands for no byte")
-    }
-    let middle = bytes.count
-    guard decodeSpelling(line.extracting(right), into: &bytes).isSpelled else {
-      throw fail("'\(line.string(in: right))' holds a character that stands for no byte")
-    }
-    let joined = bytes.span
-    guard let leftID = vocabulary.id(of: joined.extracting(0..<middle)) else {
-      throw fail("the token '\(line.string(in: left))' is not in the vocabulary")
-    }
-    guard let rightID = vocabulary.id(of: joined.extracting(middle..<joined.count)) else {
-      throw fail("the token '\(line.string(in: right))' is not in the vocabulary")
-    }
-    guard let merged = vocabulary.id(of: joined) else {
-      throw fail(
-        "'\(line.string(in: left))' and '\(line.string(in: right))' make a token that is not in the"
-          + " vocabulary")
-    }
-    return BPEModel.Merge(left: leftID, right: rightID, merged: merged)
-  }
-
-  private static func starts(_ bytes: Span<UInt8>, with prefix: String) -> Bool {
-    guard bytes.count >= prefix.utf8.count else { return false }
-    var position = 0
-    for byte in prefix.utf8 {
-      if bytes[position] != byte { return false }
-      position += 1
-    }
-    return true
   }
 }
 

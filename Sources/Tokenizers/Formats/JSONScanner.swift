@@ -156,6 +156,9 @@ struct JSONScanner {
   /// The byte at the current position, white space included.
   func peekRaw() -> UInt8? { position < bytes.count ? bytes[position] : nil }
 
+  /// Goes on at `offset`, up to which another reader has taken the text.
+  mutating func resume(at offset: Int) { position = offset }
+
   /// Passes over one byte that `peekRaw` has shown.
   mutating func advance() { position += 1 }
 

@@ -1,7 +1,8 @@
 /// Walks over the lines of a file: LF or CR LF, the last one with or without, after a byte order mark.
 struct LineReader {
   private let bytes: [UInt8]
-  private var position: Int
+  /// Where the next line begins.
+  private(set) var position: Int
   private var number = 0
 
   init(_ bytes: [UInt8]) {
@@ -19,5 +20,11 @@ struct LineReader {
     if end > start, bytes[end - 1] == 0x0D { end -= 1 }
     number += 1
     return (start..<end, number)
+  }
+
+  /// Goes on at `offset`, up to which another reader has taken one line.
+  mutating func resume(at offset: Int) {
+    position = offset
+    number += 1
   }
 }

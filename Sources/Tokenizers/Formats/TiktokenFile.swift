@@ -20,16 +20,14 @@ public enum TiktokenFile {
   public static func read(
     _ file: [UInt8], specialTokens: [SpecialTokens.Entry] = []
   ) throws(FormatError) -> Contents {
-    var tokens: [(bytes: [UInt8], id: TokenID)] = []
-    var lines = LineReader(file)
-    while let (line, number) = lines.next() {
-      if line.isEmpty { continue }
-      tokens.append(try readLine(file.span.extracting(line), number))
+    var tokens = try readTokens(file)
+    for special in specialTokens {
+      tokens.arena += special.text.utf8
+      tokens.append(special.id.rawValue, end: tokens.arena.count)
     }
-    for special in specialTokens { tokens.append((Array(special.text.utf8), special.id)) }
     let vocabulary: Vocabulary
     do {
-      vocabulary = try Vocabulary(tokens)
+      vocabulary = try tokens.vocabulary()
     } catch {
       throw FormatError(place: .file, message: "\(error)")
     }
@@ -40,6 +38,43 @@ public enum TiktokenFile {
     return Contents(vocabulary: vocabulary, merges: merges, unreachable: unreachable)
   }
 
+  /// Reads all lines: one in the usual spelling at once, any other by `readLine`.
+  private static func readTokens(_ file: [UInt8]) throws(FormatError) -> TokenCollector {
+    // A line of OpenAI's tables takes 17 bytes.
+    var tokens = TokenCollector(reserving: file.count / 16)
+    var failure: FormatError?
+    tokens.arena = unsafe [UInt8](unsafeUninitializedCapacity: file.count + 1) { arena, count in
+      guard let base = arena.baseAddress else { return }
+      do throws(FormatError) {
+        try RankLineReader.with(file.span) { (reader) throws(FormatError) in
+          var lines = LineReader(file)
+          while true {
+            // Base64 takes more bytes than it stands for: there is room for all that are to come.
+            if let line = unsafe reader.line(at: lines.position, token: base + count) {
+              count += line.length
+              tokens.append(line.rank, end: count)
+              lines.resume(at: line.end)
+              continue
+            }
+            guard let (line, number) = lines.next() else { return }
+            if line.isEmpty { continue }
+            let (bytes, id) = try readLine(file.span.extracting(line), number)
+            for byte in bytes {
+              unsafe base[count] = byte
+              count += 1
+            }
+            tokens.append(id.rawValue, end: count)
+          }
+        }
+      } catch {
+        failure = error
+      }
+    }
+    if let failure { throw failure }
+    return tokens
+  }
+
+  /// Reads one line, strictly.
   private static func readLine(
     _ line: Span<UInt8>, _ number: Int
   ) throws(FormatError) -> (bytes: [UInt8], id: TokenID) {
@@ -79,6 +114,14 @@ public enum TiktokenFile {
   static func merges(
     of vocabulary: Vocabulary, except special: Set<TokenID>
   ) -> (merges: [BPEModel.Merge], unreachable: [TokenID]) {
+    RankTableMerges.find(in: vocabulary, except: special)
+      ?? mergesByDefinition(of: vocabulary, except: special)
+  }
+
+  /// The same, each token merged by itself: the definition.
+  static func mergesByDefinition(
+    of vocabulary: Vocabulary, except special: Set<TokenID>
+  ) -> (merges: [BPEModel.Merge], unreachable: [TokenID]) {
     var merges: [BPEModel.Merge] = []
     var unreachable: [TokenID] = []
     merges.reserveCapacity(vocabulary.count)
@@ -115,42 +158,5 @@ public enum TiktokenFile {
       output += " \(id)\n".utf8
     }
     return output
-  }
-}
-
-/// Merges the bytes of one token by the rank of joined bytes, up to the last merge.
-private struct RankedParts {
-  /// Where each part begins, and the end of the last.
-  private var bounds: [Int] = []
-  /// Rank of the pair that begins at each part.
-  private var ranks: [UInt32] = []
-
-  /// The two parts that are left before the last merge; nothing if merging gets stuck before.
-  mutating func lastMerge(
-    of token: Range<Int>, in vocabulary: Vocabulary, except special: Set<TokenID>
-  ) -> (TokenID, TokenID)? {
-    let arena = vocabulary.arena.span
-    func rank(_ range: Range<Int>) -> UInt32 {
-      guard let id = vocabulary.id(of: arena.extracting(range)), !special.contains(id) else {
-        return .max
-      }
-      return id.rawValue
-    }
-    bounds.removeAll(keepingCapacity: true)
-    ranks.removeAll(keepingCapacity: true)
-    for bound in token.lowerBound...token.upperBound { bounds.append(bound) }
-    for part in 0..<max(0, bounds.count - 2) { ranks.append(rank(bounds[part]..<bounds[part + 2])) }
-    while bounds.count > 3 {
-      var best = 0
-      for part in ranks.indices where ranks[part] < ranks[best] { best = part }
-      if ranks[best] == .max { return nil }
-      bounds.remove(at: best + 1)
-      ranks.remove(at: best)
-      if best < ranks.count { ranks[best] = rank(bounds[best]..<bounds[best + 2]) }
-      if best > 0 { ranks[best - 1] = rank(bounds[best - 1]..<bounds[best + 1]) }
-    }
-    return (
-      TokenID(rank(bounds[0]..<bounds[1])), TokenID(rank(bounds[1]..<bounds[2]))
-    )
   }
 }

@@ -86,10 +86,10 @@ extension Tokenizer {
   ///     `TokenizerFolder` has written; or a `*.tiktoken` file.
   ///   - pattern: How text is split, in the place of what the files say. A `*.tiktoken` file that is not
   ///     one of OpenAI's needs it.
-  ///   - engine: Which code splits text; the ids do not depend on it.
+  ///   - engine: Which code works on text; the ids do not depend on it.
   /// - Throws: `FileError`, `FormatError`, or `PreTokenizationError` for a bad pattern.
   public init(
-    contentsOf path: String, pattern: SplitPattern? = nil, engine: PreTokenizerEngine = .automatic
+    contentsOf path: String, pattern: SplitPattern? = nil, engine: Engine = .automatic
   ) throws {
     if FileBytes.isFolder(path) {
       self = try Self.readFolder(path, pattern, engine)
@@ -105,7 +105,7 @@ extension Tokenizer {
   }
 
   private static func readFolder(
-    _ path: String, _ pattern: SplitPattern?, _ engine: PreTokenizerEngine
+    _ path: String, _ pattern: SplitPattern?, _ engine: Engine
   ) throws -> Tokenizer {
     let manifestPath = path + "/" + TokenizerFolder.manifestName
     var manifest: Manifest?
@@ -136,7 +136,8 @@ extension Tokenizer {
     do {
       let model = try BPEModel(
         vocabulary: contents.vocabulary, merges: contents.merges,
-        preTokenizer: try engine.makePreTokenizer(for: splitPattern))
+        preTokenizer: try engine.makePreTokenizer(for: splitPattern),
+        specialTokens: SpecialTokens(), looksUpWholePreTokens: false, mergesFit: contents.mergesFit)
       return Tokenizer(
         model: model, specialTokens: special ?? contents.specialTokens, splitPattern: splitPattern)
     } catch let error as VocabularyError {
@@ -145,7 +146,7 @@ extension Tokenizer {
   }
 
   private static func readRankTable(
-    _ path: String, _ pattern: SplitPattern?, _ engine: PreTokenizerEngine
+    _ path: String, _ pattern: SplitPattern?, _ engine: Engine
   ) throws -> Tokenizer {
     let name = path.split(separator: "/").last.map { String($0.dropLast(".tiktoken".count)) } ?? ""
     let known = KnownEncoding.named(name)
@@ -163,7 +164,7 @@ extension Tokenizer {
         vocabulary: contents.vocabulary, merges: contents.merges,
         preTokenizer: try engine.makePreTokenizer(for: splitPattern),
         specialTokens: SpecialTokens(special),
-        looksUpWholePreTokens: !contents.unreachable.isEmpty)
+        looksUpWholePreTokens: !contents.unreachable.isEmpty, mergesFit: true)
       return Tokenizer(
         model: model, specialTokens: SpecialTokens(special), splitPattern: splitPattern)
     } catch let error as FormatError {

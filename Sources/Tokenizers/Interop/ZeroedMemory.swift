@@ -8,45 +8,58 @@
 
 /// A block of zeroed memory, given back with its owner.
 ///
-/// Large blocks come straight from the system, which zeroes pages when they are first touched; huge pages
-/// are asked for before that, since a table that is touched at random takes a fault for each page.
+/// Blocks of some size come straight from the system, which zeroes a page when it is first touched: what is
+/// not used costs nothing. Of large ones huge pages are asked for before that, since a table that is touched
+/// at random takes a fault for each page; they begin where a huge page may.
 @safe struct ZeroedMemory: ~Copyable {
   private static let hugePage = 2 << 20
+  /// From here on a block is mapped: below, clearing it costs less than asking for it.
+  private static let smallestMapped = 1 << 15
 
   /// The first byte, aligned for any type.
   let base: UnsafeMutableRawPointer
-  private let byteCount: Int
-  private let isMapped: Bool
+  /// What is given back: nothing if the block was allocated.
+  private let mapped: UnsafeMutableRawPointer?
+  private let mappedCount: Int
 
   /// At least one byte.
   init(byteCount: Int) {
-    self.byteCount = byteCount
     #if canImport(Darwin)
       let flags = MAP_PRIVATE | MAP_ANON
     #else
       let flags = MAP_PRIVATE | MAP_ANONYMOUS
     #endif
-    if byteCount >= Self.hugePage {
-      let mapped = unsafe mmap(nil, byteCount, PROT_READ | PROT_WRITE, flags, -1, 0)
+    if byteCount >= Self.smallestMapped {
+      let isHuge = byteCount >= Self.hugePage
+      // Addresses before and behind an aligned block are never touched, and so take no memory.
+      let mappedCount = isHuge ? byteCount + Self.hugePage : byteCount
+      let mapped = unsafe mmap(nil, mappedCount, PROT_READ | PROT_WRITE, flags, -1, 0)
       if let mapped = unsafe mapped, unsafe mapped != MAP_FAILED {
-        #if !canImport(Darwin)
-          // Advice only: without huge pages the memory is the same.
-          _ = unsafe madvise(mapped, byteCount, MADV_HUGEPAGE)
-        #endif
-        unsafe base = mapped
-        isMapped = true
+        if isHuge {
+          // At most one huge page further on, for which there is room.
+          unsafe base = mapped.alignedUp(toMultipleOf: Self.hugePage)
+          #if !canImport(Darwin)
+            // Advice only: without huge pages the memory is the same.
+            _ = unsafe madvise(base, byteCount, MADV_HUGEPAGE)
+          #endif
+        } else {
+          unsafe base = mapped
+        }
+        unsafe self.mapped = unsafe mapped
+        self.mappedCount = mappedCount
         return
       }
     }
     // Swift's allocator ends the program where there is no memory left, as it does for arrays.
     unsafe base = .allocate(byteCount: byteCount, alignment: 64)
     unsafe base.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
-    isMapped = false
+    unsafe mapped = nil
+    mappedCount = 0
   }
 
   deinit {
-    if isMapped {
-      _ = unsafe munmap(base, byteCount)
+    if let mapped = unsafe mapped {
+      _ = unsafe munmap(mapped, mappedCount)
     } else {
       unsafe base.deallocate()
     }

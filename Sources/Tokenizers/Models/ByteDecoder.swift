@@ -1,71 +1,107 @@
 /// Decodes by writing the bytes of each token after those of the one before.
-final class ByteDecoder: TokenDecoder {
+package final class ByteDecoder: TokenDecoder {
   /// Ids decoded at a time.
   private static let batch = 4096
-  /// Tokens are copied this many bytes at a time; what lies past a token is overwritten by the next one.
-  private static let stride = 16
+  /// So many ids are worth making a table for.
+  private static let worthTable = 4096
 
   private let vocabulary: Vocabulary
-  private var scratch: [UInt8] = []
+  private var table: TokenTable?
+  private var decoded = 0
+  private let usesTable: Bool
 
-  init(_ vocabulary: Vocabulary) {
+  /// - Parameter usesTable: Whether to make a table when there are many ids; without one each token is
+  ///   looked up in the vocabulary, which is what the table is compared with.
+  package init(_ vocabulary: Vocabulary, usesTable: Bool = true) {
     self.vocabulary = vocabulary
+    self.usesTable = usesTable
   }
 
-  func decode(
+  package func decode(
     _ ids: Span<TokenID>, skipping skipped: SpecialTokens?, into bytes: inout [UInt8]
   ) throws(TokenizerError) {
-    var scratch: [UInt8] = []
-    swap(&scratch, &self.scratch)
-    defer { swap(&scratch, &self.scratch) }
+    prepare(ids.count, skipped)
     var start = 0
     while start < ids.count {
-      let end = min(ids.count, start + Self.batch)
-      let batch = ids.extracting(start..<end)
-      let failed = decode(batch, skipping: skipped, through: &scratch, into: &bytes)
-      if let failed { throw .unknownTokenID(batch[failed], index: start + failed) }
-      start = end
+      let batch = ids.extracting(start..<min(ids.count, start + Self.batch))
+      if table == nil {
+        try decodeByLookUp(batch, start, skipped, &bytes)
+      } else {
+        var index = 0
+        while true {
+          // The room that the table asks for.
+          let room = (batch.count - index) * TokenTable.slot
+          bytes.append(addingCapacity: room) { output in
+            unsafe output.withUnsafeMutableBufferPointer { buffer, initialized in
+              guard let base = buffer.baseAddress else { return }
+              initialized += unsafe write(batch, &index, base + initialized)
+            }
+          }
+          if index == batch.count { break }
+          let range = try rangeOf(batch[index], at: start + index, skipped)
+          if let range { bytes += vocabulary.arena[range] }
+          index += 1
+        }
+      }
+      start += batch.count
     }
   }
 
-  /// Decodes a batch into `scratch`, then appends that to `bytes`.
-  ///
-  /// - Returns: The index of an id that no token has, if there is one; what came before it is appended.
-  private func decode(
-    _ ids: Span<TokenID>, skipping skipped: SpecialTokens?, through scratch: inout [UInt8],
-    into bytes: inout [UInt8]
-  ) -> Int? {
-    var room = Self.stride
-    var known = 0
-    while known < ids.count, let range = vocabulary.range(of: ids[known]) {
-      room += range.count
-      known += 1
-    }
-    if scratch.count < room { scratch = [UInt8](repeating: 0, count: room * 2) }
-    let vocabulary = vocabulary
-    let length = unsafe scratch.withUnsafeMutableBytes { output in
-      unsafe vocabulary.arena.withUnsafeBytes { arena in
-        guard let output = output.baseAddress, let source = arena.baseAddress else { return 0 }
-        var length = 0
-        for index in 0..<known {
-          let id = ids[index]
-          if let skipped, skipped.contains(id) { continue }
-          guard let range = vocabulary.range(of: id) else { break }
-          let from = unsafe source + range.lowerBound
-          let to = unsafe output + length
-          // Reads stay in the arena, writes in the room counted above: a token's bytes and one stride.
-          if range.count <= Self.stride, range.lowerBound + Self.stride <= arena.count {
-            unsafe to.storeBytes(
-              of: from.loadUnaligned(as: SIMD16<UInt8>.self), as: SIMD16<UInt8>.self)
-          } else {
-            unsafe to.copyMemory(from: from, byteCount: range.count)
-          }
-          length &+= range.count
+  /// The same into a buffer.
+  package func decode(
+    _ ids: Span<TokenID>, skipping skipped: SpecialTokens?, into bytes: inout ByteBuffer
+  ) throws(TokenizerError) {
+    prepare(max(ids.count, Self.worthTable), skipped)
+    var index = 0
+    while index < ids.count {
+      if table != nil {
+        // The room that the table asks for.
+        unsafe bytes.append(room: (ids.count - index) * TokenTable.slot) { output in
+          unsafe write(ids, &index, output)
         }
-        return length
+        if index == ids.count { break }
+      }
+      if let range = try rangeOf(ids[index], at: index, skipped) {
+        let arena = vocabulary.arena
+        bytes.append(arena.span.extracting(range))
+      }
+      index += 1
+    }
+  }
+
+  /// Makes the table when so many ids more are worth it.
+  private func prepare(_ count: Int, _ skipped: SpecialTokens?) {
+    decoded += count
+    if decoded < Self.worthTable || !usesTable { return }
+    let marked = skipped?.entries.map(\.id) ?? []
+    if let made = table?.marked, made == marked { return }
+    table = TokenTable(vocabulary, marked: marked)
+  }
+
+  /// Writes what the table holds of `ids` from `index` on; `output` has the room that the table asks for.
+  @unsafe private func write(
+    _ ids: Span<TokenID>, _ index: inout Int, _ output: UnsafeMutableRawPointer
+  ) -> Int {
+    unsafe ids.withUnsafeBufferPointer { ids in
+      unsafe table?.write(ids, from: &index, to: output) ?? 0
+    }
+  }
+
+  /// Where a token's bytes lie in the vocabulary's arena; nothing for one that is skipped.
+  private func rangeOf(
+    _ id: TokenID, at index: Int, _ skipped: SpecialTokens?
+  ) throws(TokenizerError) -> Range<Int>? {
+    guard let range = vocabulary.range(of: id) else { throw .unknownTokenID(id, index: index) }
+    return skipped?.contains(id) ?? false ? nil : range
+  }
+
+  private func decodeByLookUp(
+    _ ids: Span<TokenID>, _ start: Int, _ skipped: SpecialTokens?, _ bytes: inout [UInt8]
+  ) throws(TokenizerError) {
+    for index in ids.indices {
+      if let range = try rangeOf(ids[index], at: start + index, skipped) {
+        bytes += vocabulary.arena[range]
       }
     }
-    bytes.append(contentsOf: scratch[..<length])
-    return known < ids.count ? known : nil
   }
 }

@@ -50,4 +50,6 @@ public enum PreTokenizationError: Error, Hashable, Sendable {
   case badPattern(message: String, offset: Int)
   /// Matching was given up at a byte offset of the text: the engine's message.
   case matchFailed(message: String, offset: Int)
+  /// The engine that was asked for is not there.
+  case engine(EngineError)
 }

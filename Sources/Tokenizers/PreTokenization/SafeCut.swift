@@ -19,13 +19,13 @@
 ///    it.
 /// 2. *Before CR or LF, after a visible character* (GPT-2). As 1, since its punctuation takes no
 ///    line ends.
-/// 3. *Before CR or LF, after a letter or number* (cl100k, o200k). As 1: only ` ?[^\s\p{L}\p{N}]+`
+/// 3. *Before CR or LF, after a letter or number* (cl100k, llama3, qwen2, o200k). As 1: only ` ?[^\s\p{L}\p{N}]+`
 ///    takes line ends, and what stands before those is never a letter or number (it is such a
 ///    character or, in o200k, a slash or another line end).
-/// 4. *After CR or LF, before a visible character* (cl100k; o200k except before a slash). No
+/// 4. *After CR or LF, before a visible character* (cl100k, llama3, qwen2; o200k except before a slash). No
 ///    alternative goes on from CR or LF to a visible character, but o200k's `[\r\n/]*`. What
 ///    punctuation has not taken of the run of white space that ends at *c* is matched as a whole by
-///    `\s*[\r\n]` in cl100k, `\s*[\r\n]+` in o200k, and by `\s++\z` or the same when the text ends
+///    `\s*[\r\n]` in cl100k, `\s*[\r\n]+` in the others, and by `\s++\z` or the same when the text ends
 ///    at *c*: one pre-token both times. (GPT-2's `\s+(?!\S)` would leave the last line end to
 ///    itself.)
 public enum SafeCutRule: Hashable, Sendable {
@@ -43,7 +43,7 @@ public enum SafeCutRule: Hashable, Sendable {
     /// Before a line end that follows no white space (GPT-2).
     case afterVisible
     /// Before a line end that follows a letter or number, and after one before no white space
-    /// (cl100k).
+    /// (cl100k, llama3, qwen2).
     case afterLettersAndBeforeVisible
     /// The same, but not before a slash (o200k).
     case afterLettersAndBeforeVisibleButSlash
@@ -142,14 +142,42 @@ public enum SafeCutRule: Hashable, Sendable {
   ) -> Bool {
     let byte = bytes[offset]
     let previous = bytes[offset - 1]
-    // Most places lie between visible characters. White space beyond ASCII begins with C2, E1, E2
-    // or E3.
+    if byte | previous < 0x80 { return isSafeInASCII(previous, byte, lineEnds) }
     if previous != 0x0A, previous != 0x0D, byte > 0x20 {
+      // Most places lie between visible characters: white space beyond ASCII begins with few pairs of
+      // bytes, U+0085, U+00A0, U+1680, U+2000 to U+205F and U+3000.
       guard byte == 0xC2 || (byte >= 0xE1 && byte <= 0xE3) else { return false }
+      if offset + 1 < bytes.count {
+        switch (byte, bytes[offset + 1]) {
+        case (0xC2, 0x85), (0xC2, 0xA0), (0xE1, 0x9A), (0xE2, 0x80), (0xE2, 0x81), (0xE3, 0x80):
+          break
+        default: return false
+        }
+      }
     } else if byte & 0xC0 == 0x80 {
       return false  // Inside of a sequence, or a stray byte: left alone.
     }
     return isSafeInFull(offset, in: bytes, lineEnds)
+  }
+
+  /// Between two characters of ASCII: long runs of them are searched where texts have no cut.
+  @inline(__always)
+  private static func isSafeInASCII(
+    _ previous: UInt8, _ byte: UInt8, _ lineEnds: LineEndCuts
+  ) -> Bool {
+    let previousIsLineEnd = previous == 0x0A || previous == 0x0D
+    if byte == 0x0A || byte == 0x0D {
+      if lineEnds == .afterVisible { return !isWhiteSpace(previous) }
+      return previous &- 0x30 < 10 || (previous | 0x20) &- 0x61 < 26
+    }
+    if isWhiteSpace(byte) { return !isWhiteSpace(previous) }
+    if !previousIsLineEnd || lineEnds == .afterVisible { return false }
+    return byte != UInt8(ascii: "/") || lineEnds == .afterLettersAndBeforeVisible
+  }
+
+  @inline(__always)
+  private static func isWhiteSpace(_ ascii: UInt8) -> Bool {
+    ascii == 0x20 || ascii &- 0x09 < 5
   }
 
   private static func isSafeInFull(

@@ -57,10 +57,13 @@ public struct SplitPattern: Hashable, Sendable {
   }
 
   /// The patterns that have names.
-  public static let named: [SplitPattern] = [.gpt2, .cl100k, .o200k, .none]
+  public static let named: [SplitPattern] = [.gpt2, .cl100k, .o200k, .llama3, .qwen2, .none]
 
-  /// The pattern of this name, nil if there is none.
-  public static func named(_ name: String) -> SplitPattern? { named.first { $0.name == name } }
+  /// The pattern of this name, nil if there is none. `r50k` and `p50k` are other names of `gpt2`.
+  public static func named(_ name: String) -> SplitPattern? {
+    if name == "r50k" || name == "p50k" { return .gpt2 }
+    return named.first { $0.name == name }
+  }
 
   /// The text is one pre-token.
   public static let none = SplitPattern(
@@ -127,6 +130,35 @@ public struct SplitPattern: Hashable, Sendable {
     matching: .covering,
     safeCuts: .whiteSpace(lineEnds: .afterLettersAndBeforeVisibleButSlash),
     notes: "o200k_base, as published.")
+
+  /// The pattern of Llama 3: cl100k's first form, in which white space at the end of a text is no case of
+  /// its own.
+  public static let llama3 = likeCL100K(
+    name: "llama3", digits: #"\p{N}{1,3}"#, fastDigits: "[0-9]{1,3}+\(asciiFollows)|\\p{N}{1,3}+",
+    notes: "Llama 3, as published.")
+
+  /// The pattern of Qwen 2: as Llama 3's, each digit alone.
+  public static let qwen2 = likeCL100K(
+    name: "qwen2", digits: #"\p{N}"#, fastDigits: #"\p{N}"#, notes: "Qwen 2, as published.")
+
+  private static func likeCL100K(
+    name: String, digits: String, fastDigits: String, notes: String
+  ) -> SplitPattern {
+    SplitPattern(
+      name: name,
+      expression:
+        #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"# + digits
+        + #"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#,
+      // As cl100k's.
+      fastExpression:
+        "\(asciiPrefix)?+[A-Za-z]++\(asciiFollows)"
+        + #"|'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|"# + fastDigits
+        + "| ?\(asciiOther)++\(asciiFollows)[\\r\\n]*+"
+        + #"| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s*[\r\n]++|\s+(?!\S)|\s++"#,
+      matching: .covering,
+      safeCuts: .whiteSpace(lineEnds: .afterLettersAndBeforeVisible),
+      notes: notes)
+  }
 
   /// What follows, if anything does, is ASCII.
   private static let asciiFollows = #"(?![^\x00-\x7f])"#

@@ -8,12 +8,12 @@ final class CountingWorker: @unchecked Sendable {
   private let invalidUTF8: InvalidUTF8Policy
   private(set) var counts = PreTokenCounts()
   private var ends: [Int] = []
-  private var keys: [PreTokenKey]
+  private var keys: [ShortPreToken]
 
   init(_ preTokenizer: any PreTokenizer, _ invalidUTF8: InvalidUTF8Policy) {
     self.preTokenizer = preTokenizer
     self.invalidUTF8 = invalidUTF8
-    keys = [PreTokenKey](repeating: PreTokenKey(), count: Self.batch)
+    keys = [ShortPreToken](repeating: ShortPreToken(), count: Self.batch)
     ends.reserveCapacity(Self.batch)
   }
 
@@ -52,7 +52,7 @@ final class CountingWorker: @unchecked Sendable {
     var start = 0
     // Taken out for the whole text, so that each access is one of a local.
     var ends: [Int] = []
-    var keys: [PreTokenKey] = []
+    var keys: [ShortPreToken] = []
     swap(&ends, &self.ends)
     swap(&keys, &self.keys)
     defer {

@@ -10,7 +10,7 @@ internal import CKernels
   /// A distinct pre-token of the short table.
   struct Slot {
     /// `high` is 0 where the slot is free
-    var key: PreTokenKey
+    var key: ShortPreToken
     var count: Int
     /// where in the corpus it was met first
     var first: Int
@@ -63,13 +63,13 @@ internal import CKernels
   public mutating func add(_ preToken: Span<UInt8>, count: Int = 1, first: Int = 0) {
     precondition(preToken.count > 0, "a pre-token has at least one byte")
     totalCount += count
-    if preToken.count > PreTokenKey.longest {
+    if preToken.count > ShortPreToken.longest {
       long.add(preToken, count: count, first: first)
       return
     }
     let key = unsafe preToken.withUnsafeBufferPointer { bytes in
       // At least one byte, so there is an address; all that may be read is the span.
-      unsafe PreTokenKey(
+      unsafe ShortPreToken(
         bytes.baseAddress.unsafelyUnwrapped, length: bytes.count, available: bytes.count)
     }
     add(key, count: count, first: first)
@@ -99,7 +99,7 @@ internal import CKernels
   ///   - scratch: Room for as many keys as there are ends.
   mutating func add(
     _ text: Span<UInt8>, from start: Int, _ ends: Span<Int>, base: Int,
-    scratch: UnsafeMutableBufferPointer<PreTokenKey>
+    scratch: UnsafeMutableBufferPointer<ShortPreToken>
   ) {
     totalCount += ends.count
     precondition(ends.count <= scratch.count)
@@ -109,11 +109,11 @@ internal import CKernels
       var begin = start
       for index in ends.indices {
         let end = ends[index]
-        if end &- begin > PreTokenKey.longest {
+        if end &- begin > ShortPreToken.longest {
           unsafe keys[index].high = 0
         } else {
           // begin..<end lie in the text, as the pre-tokenizer's contract says.
-          let key = unsafe PreTokenKey(
+          let key = unsafe ShortPreToken(
             bytes + begin, length: end &- begin, available: text.count &- begin)
           unsafe keys[index] = key
           unsafe prefetch_line(slots + Int(truncatingIfNeeded: key.hash >> shift))
@@ -134,7 +134,7 @@ internal import CKernels
   }
 
   @inline(__always)
-  private mutating func add(_ key: PreTokenKey, count: Int, first: Int) {
+  private mutating func add(_ key: ShortPreToken, count: Int, first: Int) {
     let mask = (1 &<< bits) &- 1
     var position = Int(truncatingIfNeeded: key.hash >> UInt64(64 &- bits))
     while true {
@@ -220,11 +220,11 @@ internal import CKernels
   }
 
   /// Whether a short pre-token comes before one of more than 15 bytes.
-  private static func precedes(_ key: PreTokenKey, _ other: Span<UInt8>) -> Bool {
+  private static func precedes(_ key: ShortPreToken, _ other: Span<UInt8>) -> Bool {
     let prefix = unsafe other.withUnsafeBufferPointer { bytes in
       // More than 15 bytes, of which 15 are taken.
-      unsafe PreTokenKey(
-        bytes.baseAddress.unsafelyUnwrapped, length: PreTokenKey.longest, available: bytes.count)
+      unsafe ShortPreToken(
+        bytes.baseAddress.unsafelyUnwrapped, length: ShortPreToken.longest, available: bytes.count)
     }
     // A short one that begins the long one comes first.
     return !prefix.precedes(key)

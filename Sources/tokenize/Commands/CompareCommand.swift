@@ -36,6 +36,7 @@ struct CompareCommand: ParsableCommand {
 
   @OptionGroup var text: TextOptions
   @OptionGroup var output: OutputOptions
+  @OptionGroup var engine: EngineOptions
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var reporting: RunOptions
   @OptionGroup var input: InputOptions
@@ -43,7 +44,7 @@ struct CompareCommand: ParsableCommand {
   func run() throws {
     let inputs = try input.open()
     let tokenizers = try vocabs.map {
-      (name: $0, tokenizer: try VocabularyOptions.load($0, pattern))
+      (name: $0, tokenizer: try VocabularyOptions.load($0, pattern, engine))
     }
     let documents = try inputs.map { (name: $0.name, bytes: try $0.readAll()) }
     let statistics = try measure(documents)

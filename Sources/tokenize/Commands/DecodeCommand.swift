@@ -32,6 +32,7 @@ struct DecodeCommand: ParsableCommand {
   var skipSpecialTokens = false
 
   @OptionGroup var output: OutputOptions
+  @OptionGroup var threads: ThreadOptions
   @OptionGroup var reporting: RunOptions
   @OptionGroup var input: InputOptions
 
@@ -48,6 +49,15 @@ struct DecodeCommand: ParsableCommand {
     let job = DecodingJob(
       tokenizer, format, output, skipped: skipSpecialTokens ? tokenizer.specialTokens : nil)
     let meter = reporting.diagnostics.meter("decoding", unit: "ids")
+    if !lines, !output.isTerminal,
+      let pipeline = DecodingPipeline(
+        tokenizer, format, skipping: skipSpecialTokens ? tokenizer.specialTokens : nil,
+        threads: threads.count)
+    {
+      try job.decode(inputs, pipeline, meter)
+      try output.finish()
+      return meter.finish(job.idCount)
+    }
     for input in inputs {
       if lines { try job.decodeLines(of: input, meter) } else { try job.decode(input, meter) }
     }
@@ -82,6 +92,22 @@ private final class DecodingJob {
     decoder = tokenizer.makeDecoder()
     reader = TokenFileReader(format)
     characters = output.isTerminal ? WholeCharacters() : nil
+  }
+
+  /// Inputs of ids of one width, parts of them by several threads at the same time.
+  func decode(_ inputs: [Input], _ pipeline: DecodingPipeline, _ meter: ProgressMeter) throws {
+    let sequence = InputSequence(inputs)
+    do {
+      try pipeline.run(documents: inputs.count, open: sequence.open, read: sequence.read) { part in
+        try part.text.withSpan { try output.write($0) }
+        // As below.
+        if !sequence.isFile { try output.flush() }
+        idCount += part.ids.count
+        meter.update(idCount)
+      }
+    } catch let error as DocumentError {
+      throw Failure.of(inputs[error.document].name, error.error)
+    }
   }
 
   func decode(_ input: Input, _ meter: ProgressMeter) throws {

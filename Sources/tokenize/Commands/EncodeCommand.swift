@@ -49,6 +49,7 @@ struct EncodeCommand: ParsableCommand {
   var addSpecialTokens = false
 
   @OptionGroup var output: OutputOptions
+  @OptionGroup var engine: EngineOptions
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var reporting: RunOptions
   @OptionGroup var input: InputOptions
@@ -62,19 +63,24 @@ struct EncodeCommand: ParsableCommand {
   func run() throws {
     let diagnostics = reporting.diagnostics
     let inputs = try input.open()
-    let tokenizer = try vocabulary.load()
+    let tokenizer = try vocabulary.load(engine)
     if offsets { try checkOffsets(tokenizer) }
     let output = try output.open()
     let job = EncodingJob(
-      encoder: StreamEncoder(
-        tokenizer, options: EncodingOptions(special: special, invalidUTF8: text.invalidUTF8),
-        threads: threads.count),
+      tokenizer, EncodingOptions(special: special, invalidUTF8: text.invalidUTF8),
+      threads: threads.count,
       writer: try format.makeWriter(output, tokenizer, offsets: offsets), output: output,
       prefix: addSpecialTokens ? tokenizer.specialTokens["<bos>"] : nil,
       suffixes: try suffixes(tokenizer))
     let meter = diagnostics.meter("encoding", unit: "B", total: nil)
-    for input in inputs {
-      if lines { try job.encodeLines(of: input, meter) } else { try job.encode(input, meter) }
+    if !lines, special == .text, let formatter = job.writer.formatter {
+      let pipeline = EncodingPipeline(
+        tokenizer, invalidUTF8: text.invalidUTF8, threads: threads.count)
+      try job.encode(inputs, formatter, pipeline, meter)
+    } else {
+      for input in inputs {
+        if lines { try job.encodeLines(of: input, meter) } else { try job.encode(input, meter) }
+      }
     }
     try job.writer.finish()
     try output.finish()
@@ -116,7 +122,10 @@ struct EncodeCommand: ParsableCommand {
 
 /// Documents into ids into bytes.
 private final class EncodingJob {
-  let encoder: StreamEncoder
+  private let tokenizer: Tokenizer
+  private let options: EncodingOptions
+  private let threads: Int
+  private lazy var encoder = StreamEncoder(tokenizer, options: options, threads: threads)
   let writer: any TokenWriter
   let output: OutputFile
   let prefix: TokenID?
@@ -124,14 +133,39 @@ private final class EncodingJob {
   private(set) var byteCount = 0
 
   init(
-    encoder: StreamEncoder, writer: any TokenWriter, output: OutputFile, prefix: TokenID?,
-    suffixes: [TokenID]
+    _ tokenizer: Tokenizer, _ options: EncodingOptions, threads: Int, writer: any TokenWriter,
+    output: OutputFile, prefix: TokenID?, suffixes: [TokenID]
   ) {
-    self.encoder = encoder
+    self.tokenizer = tokenizer
+    self.options = options
+    self.threads = threads
     self.writer = writer
     self.output = output
     self.prefix = prefix
     self.suffixes = suffixes
+  }
+
+  /// One input, one document, parts of it by several threads at the same time.
+  func encode(
+    _ inputs: [Input], _ formatter: IDFormatter, _ pipeline: EncodingPipeline,
+    _ meter: ProgressMeter
+  ) throws {
+    let sequence = InputSequence(inputs)
+    do {
+      try pipeline.run(documents: inputs.count, open: sequence.open, read: sequence.read) { part in
+        formatter.append(part.ids, to: &part.output)
+      } put: { part in
+        if part.offset == 0 { try begin() }
+        try part.output.withSpan { try writer.write(formatted: $0) }
+        if part.isLast { try endDocument() }
+        // The next program in the pipe may be waiting for what is done.
+        if !sequence.isFile { try output.flush() }
+        byteCount += part.byteCount
+        meter.update(byteCount)
+      }
+    } catch let error as DocumentError {
+      throw Failure.of(inputs[error.document].name, error.error)
+    }
   }
 
   /// One input, one document.
@@ -177,6 +211,10 @@ private final class EncodingJob {
 
   private func end() throws {
     for piece in try encoder.finish() { try writer.write(piece) }
+    try endDocument()
+  }
+
+  private func endDocument() throws {
     for id in suffixes { try writer.writeAdded(id) }
     try writer.endDocument()
   }

@@ -37,6 +37,7 @@ struct SplitCommand: ParsableCommand {
 
   @OptionGroup var text: TextOptions
   @OptionGroup var output: OutputOptions
+  @OptionGroup var engine: EngineOptions
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var reporting: RunOptions
   @OptionGroup var input: InputOptions
@@ -47,7 +48,7 @@ struct SplitCommand: ParsableCommand {
     let policy =
       format == .json && text.invalidUTF8 == .bytes ? InvalidUTF8Policy.refuse : text.invalidUTF8
     let splitter = StreamSplitter(
-      try PreTokenizerEngine.automatic.makePreTokenizer(for: try pattern.checked()),
+      try engine.checked().makePreTokenizer(for: try pattern.checked()),
       invalidUTF8: policy, threads: threads.count)
     let output = try output.open()
     let meter = reporting.diagnostics.meter("splitting", unit: "B")

@@ -83,6 +83,7 @@ struct TrainCommand: ParsableCommand {
 
   @OptionGroup(title: "Model bpe") var bpe: BPEOptions
 
+  @OptionGroup var engine: EngineOptions
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var reporting: RunOptions
   @OptionGroup var input: InputOptions
@@ -124,9 +125,10 @@ struct TrainCommand: ParsableCommand {
     }
   }
 
-  private var means: TrainingPlan.Means {
+  private func means() throws -> TrainingPlan.Means {
     TrainingPlan.Means(
-      threads: threads.count, memory: bpe.memory?.bytes, diagnostics: reporting.diagnostics)
+      threads: threads.count, memory: bpe.memory?.bytes, engine: try engine.checked(),
+      diagnostics: reporting.diagnostics)
   }
 
   private var documents: DocumentKind {
@@ -143,7 +145,7 @@ struct TrainCommand: ParsableCommand {
       model: try planModel(), documents: documents, invalidUTF8: text.invalidUTF8,
       specialTokens: specialTokens)
     let heldOut = try heldOutText()
-    let trained = try plan.train(corpus, means)
+    let trained = try plan.train(corpus, try means())
     try finish(trained, corpus.manifest, folder, sample: inputs.first?.path, plan, heldOut)
   }
 
@@ -175,7 +177,7 @@ struct TrainCommand: ParsableCommand {
         TrainingPlan.BPE(
           goal: .merges(0), minimumFrequency: 0, ties: .huggingface, pattern: pattern)),
       documents: documents, invalidUTF8: text.invalidUTF8, specialTokens: [])
-    let counts = try plan.count(corpus, pattern, means)
+    let counts = try plan.count(corpus, pattern, try means())
     try CountFile.write(
       counts,
       CountFile.Header(
@@ -203,7 +205,7 @@ struct TrainCommand: ParsableCommand {
       model: .bpe(learning), documents: documents, invalidUTF8: header.invalidUTF8,
       specialTokens: specialTokens)
     let heldOut = try heldOutText()
-    let trained = try plan.train(learning, counts, means)
+    let trained = try plan.train(learning, counts, try means())
     try finish(
       trained, CorpusReader.sorted(header.inputs), folder, sample: nil, plan, heldOut)
   }

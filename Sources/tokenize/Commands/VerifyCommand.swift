@@ -40,6 +40,7 @@ struct VerifyCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Count within this much memory.", valueName: "size"))
   var memory: MemorySize?
 
+  @OptionGroup var engine: EngineOptions
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var reporting: RunOptions
 
@@ -104,7 +105,8 @@ struct VerifyCommand: ParsableCommand {
     _ plan: TrainingPlan
   ) throws -> (trained: TrainedTokenizer, inputs: [JSONValue]) {
     let means = TrainingPlan.Means(
-      threads: threads.count, memory: memory?.bytes, diagnostics: reporting.diagnostics)
+      threads: threads.count, memory: memory?.bytes, engine: try engine.checked(),
+      diagnostics: reporting.diagnostics)
     if fromCounts.isEmpty {
       let inputs = against.map { Input($0) }
       for input in inputs { try input.check() }

@@ -3,6 +3,7 @@ public import MiniLM
 public import Tokenizers
 
 // Choices of the libraries that are choices on the command line too, under the same names.
+extension Engine: ExpressibleByArgument {}
 extension InvalidUTF8Policy: ExpressibleByArgument {}
 extension SpecialTokenPolicy: ExpressibleByArgument {}
 extension TokenFileFormat: ExpressibleByArgument {}

@@ -21,10 +21,17 @@ struct VocabularyOptions: ParsableArguments {
   var pattern: PatternArgument?
 
   /// Reads the tokenizer.
-  func load() throws -> Tokenizer { try Self.load(vocab, pattern) }
+  ///
+  /// - Parameter engine: What will work on text; for a command that decodes only it does not matter.
+  func load(_ engine: EngineOptions? = nil) throws -> Tokenizer {
+    try Self.load(vocab, pattern, engine)
+  }
 
-  static func load(_ vocab: String, _ pattern: PatternArgument? = nil) throws -> Tokenizer {
-    try VocabularyLocator.load(vocab, pattern: try pattern?.checked())
+  static func load(
+    _ vocab: String, _ pattern: PatternArgument? = nil, _ engine: EngineOptions? = nil
+  ) throws -> Tokenizer {
+    let engine = try engine?.checked() ?? .automatic
+    return try VocabularyLocator.load(vocab, pattern: try pattern?.checked(), engine: engine)
   }
 }
 

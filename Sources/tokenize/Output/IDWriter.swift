@@ -6,7 +6,21 @@ final class IDWriter: TokenWriter {
   private var digits = DecimalBuffer()
   private var isLineEmpty = true
 
-  init(_ output: OutputFile) { self.output = output }
+  private let largest: Int
+
+  init(_ output: OutputFile, largest: Int) {
+    self.output = output
+    self.largest = largest
+  }
+
+  var formatter: IDFormatter? { .decimal(DecimalTable(largest: largest)) }
+
+  func write(formatted bytes: Span<UInt8>) throws {
+    if bytes.isEmpty { return }
+    // The first id of a line stands without its space.
+    try output.write(bytes.extracting((isLineEmpty ? 1 : 0)..<bytes.count))
+    isLineEmpty = false
+  }
 
   func write(_ ids: [TokenID]) throws {
     if ids.isEmpty { return }

@@ -117,7 +117,6 @@ final class OutputFile {
     guard isOpen else { return }
     try flush()
     do {
-      if descriptor.kind == .file { try descriptor.synchronize() }
       // Closing tells of errors that writing did not.
       isOpen = false
       try descriptor.close()

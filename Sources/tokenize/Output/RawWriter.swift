@@ -11,6 +11,10 @@ final class RawWriter: TokenWriter {
     self.width = width
   }
 
+  var formatter: IDFormatter? { width == 2 ? .u16 : .u32 }
+
+  func write(formatted bytes: Span<UInt8>) throws { try output.write(bytes) }
+
   func write(_ ids: [TokenID]) throws {
     try bytes.write(ids, width: width) { try output.write($0) }
   }

@@ -2,6 +2,10 @@ import Tokenizers
 
 /// Writes ids in one format, document after document, as they come.
 protocol TokenWriter: AnyObject {
+  /// What makes bytes of ids where that can be done for parts of a document at the same time; else nothing.
+  var formatter: IDFormatter? { get }
+  /// The next ids of the document, as `formatter` has made them.
+  func write(formatted bytes: Span<UInt8>) throws
   /// The next ids of the document.
   func write(_ ids: [TokenID]) throws
   /// An id that the program itself puts there: no bytes of the text belong to it.
@@ -13,6 +17,8 @@ protocol TokenWriter: AnyObject {
 }
 
 extension TokenWriter {
+  var formatter: IDFormatter? { nil }
+  func write(formatted bytes: Span<UInt8>) throws {}
   func writeAdded(_ id: TokenID) throws { try write([id]) }
   func finish() throws {}
 }
@@ -29,7 +35,7 @@ enum EncodingFormat: String, CaseIterable, Sendable {
   ) throws -> any TokenWriter {
     let isNarrow = (tokenizer.vocabulary.largestID?.rawValue ?? 0) <= UInt32(UInt16.max)
     switch self {
-    case .ids: return IDWriter(output)
+    case .ids: return IDWriter(output, largest: Int(tokenizer.vocabulary.largestID?.rawValue ?? 0))
     case .pieces: return PiecesWriter(output, tokenizer)
     case .jsonl: return try JSONLinesWriter(output, tokenizer, offsets: offsets)
     case .u16:

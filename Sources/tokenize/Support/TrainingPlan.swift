@@ -26,6 +26,7 @@ struct TrainingPlan {
   struct Means {
     var threads: Int
     var memory: Int?
+    var engine: Engine
     var diagnostics: Diagnostics
   }
 
@@ -51,7 +52,7 @@ struct TrainingPlan {
     _ corpus: CorpusReader, _ pattern: SplitPattern, _ means: Means
   ) throws -> CountedCorpus {
     let counter = PreTokenCounter(
-      preTokenizer: try PreTokenizerEngine.automatic.makePreTokenizer(for: pattern),
+      preTokenizer: try means.engine.makePreTokenizer(for: pattern),
       invalidUTF8: invalidUTF8, threads: means.threads, memory: means.memory)
     try corpus.read(
       append: { try counter.append($0) }, endDocument: { try counter.endText() },
@@ -78,7 +79,7 @@ struct TrainingPlan {
     meter?.finish(result.learntCount)
     let model = try BPEModel(
       vocabulary: result.vocabulary, merges: result.merges,
-      preTokenizer: try PreTokenizerEngine.automatic.makePreTokenizer(for: bpe.pattern),
+      preTokenizer: try means.engine.makePreTokenizer(for: bpe.pattern),
       specialTokens: result.specialTokens)
     return TrainedTokenizer(
       tokenizer: Tokenizer(

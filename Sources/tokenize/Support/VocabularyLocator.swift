@@ -6,11 +6,15 @@ enum VocabularyLocator {
   private static let marks = ["vocab.json", "encoder.json", TokenizerFolder.manifestName]
 
   /// Reads the tokenizer that `vocab` names.
-  static func load(_ vocab: String, pattern: SplitPattern? = nil) throws -> Tokenizer {
+  static func load(
+    _ vocab: String, pattern: SplitPattern? = nil, engine: Engine = .automatic
+  ) throws -> Tokenizer {
     let path = try find(vocab)
     do {
-      if let path { return try Tokenizer(contentsOf: path, pattern: pattern) }
+      if let path { return try Tokenizer(contentsOf: path, pattern: pattern, engine: engine) }
       return Tokenizer(model: try ByteModel())
+    } catch PreTokenizationError.engine(let error) {
+      throw error
     } catch let error as PreTokenizationError {
       throw Failure(.badData, "\(path ?? vocab): \(error)")
     }

@@ -59,13 +59,14 @@ struct Descriptor {
     if number < 0 { throw .last }
   }
 
-  /// Reads up to the buffer's length; 0 at the end.
-  func read(into buffer: inout [UInt8]) throws(SystemError) -> Int {
+  /// Reads up to the buffer's length, from an index on; 0 at the end.
+  func read(into buffer: inout [UInt8], from start: Int = 0) throws(SystemError) -> Int {
     let number = number
     while true {
       // At most the buffer's own length is written into it.
       let got = unsafe buffer.withUnsafeMutableBytes { bytes in
-        unsafe Self.systemRead(number, bytes.baseAddress, bytes.count)
+        let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[start...])
+        return unsafe Self.systemRead(number, rest.baseAddress, rest.count)
       }
       if got >= 0 { return got }
       if errno != EINTR { throw .last }
@@ -123,11 +124,6 @@ struct Descriptor {
 
   /// Gives a file the permissions of the one that it will replace, as far as may be.
   func setPermissions(_ permissions: mode_t) { _ = fchmod(number, permissions) }
-
-  /// Waits until the file's bytes are safe; what cannot be synchronised is left alone.
-  func synchronize() throws(SystemError) {
-    if fsync(number) != 0, errno != EINVAL, errno != ENOTSUP, errno != EROFS { throw .last }
-  }
 
   func close() throws(SystemError) {
     if Self.systemClose(number) != 0, errno != EINTR { throw .last }

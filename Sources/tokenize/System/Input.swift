@@ -29,19 +29,23 @@ struct Input {
     }
   }
 
+  /// Opens it for reading.
+  func openDescriptor() throws -> Descriptor {
+    try check()
+    do {
+      return try path.map { try Descriptor(reading: $0) } ?? .standardInput
+    } catch let error as SystemError {
+      throw failure(error)
+    }
+  }
+
   /// Calls `body` with one block after the other, as they come.
   ///
   /// - Parameter whenIdle: Called when nothing more has come yet: time to hand on what is done.
   func forEachBlock(
     whenIdle: () throws -> Void = {}, _ body: (Span<UInt8>) throws -> Void
   ) throws {
-    try check()
-    let descriptor: Descriptor
-    do {
-      descriptor = try path.map { try Descriptor(reading: $0) } ?? .standardInput
-    } catch let error as SystemError {
-      throw failure(error)
-    }
+    let descriptor = try openDescriptor()
     defer { if path != nil { try? descriptor.close() } }
     var block = [UInt8](repeating: 0, count: Self.blockSize)
     while true {
@@ -102,7 +106,8 @@ struct Input {
     return bytes
   }
 
-  private func failure(_ error: SystemError) -> Failure {
+  /// The same error, said of this input.
+  func failure(_ error: SystemError) -> Failure {
     Failure(
       error.isAboutInput ? .noInput : .inputOutput, "\(name): cannot be read: \(error.reason)")
   }

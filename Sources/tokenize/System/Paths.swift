@@ -52,6 +52,27 @@ enum Paths {
     return names.sorted()
   }
 
+  /// The files in a folder and in those below it, in the order of their names. Names that begin with a dot
+  /// are left out, and so are links and what is neither file nor folder.
+  static func files(below folder: String) throws(SystemError) -> [String] {
+    // The path ends with a NUL for the length of the call.
+    if unsafe access(folder, R_OK | X_OK) != 0 { throw .last }
+    var found: [String] = []
+    for name in names(in: folder) where !name.hasPrefix(".") {
+      let path = folder.hasSuffix("/") ? folder + name : folder + "/" + name
+      var status = stat()
+      // The same, and a local of the right type; a link is not followed.
+      guard unsafe lstat(path, &status) == 0 else { continue }
+      if status.st_mode & S_IFMT == S_IFLNK { continue }
+      switch Descriptor.kind(of: status) {
+      case .file: found.append(path)
+      case .folder: found += try files(below: path)
+      case .other: continue
+      }
+    }
+    return found
+  }
+
   /// The path without links and dots, of something that is there.
   static func resolved(_ path: String) -> String? {
     // realpath allocates the answer, which is copied and freed.

@@ -50,6 +50,28 @@ import Testing
     #expect(UTF8Validation.isValid(bytes.span) == (bytes == Array(text.utf8)))
   }
 
+  /// The vector kernel and the plain one find the same end, wherever the bad byte lies in a block.
+  @Test(.tags(.property), arguments: UInt64(1)...300)
+  func kernelsAgree(seed: UInt64) {
+    var generator = TextGenerator(seed: seed)
+    var bytes = seed % 3 == 0 ? generator.text(fragments: 40) : generator.prose(words: 40)
+    for _ in 0..<40 {
+      let position = generator.random.below(bytes.count)
+      let kept = bytes[position]
+      if generator.random.below(2) == 0 {
+        bytes[position] = UInt8(generator.random.below(256))
+      } else {
+        bytes.replaceSubrange(
+          position..<min(bytes.count, position + 2),
+          with: generator.random.pick(TextGenerator.brokenSequences))
+      }
+      let start = generator.random.below(2) == 0 ? 0 : bytes.firstIndex { $0 < 0x80 } ?? 0
+      let ends = UTF8Validation.wellFormedEnds(in: bytes.span, from: start)
+      #expect(ends.vectors == ends.portable, "seed \(seed): \(escaped(bytes))")
+      if generator.random.below(4) > 0, position < bytes.count { bytes[position] = kept }
+    }
+  }
+
   @Test func tellsIncompleteSuffixes() {
     for (bytes, length): ([UInt8], Int) in [
       ([], 0), ([0x61], 0), ([0xC3], 1), ([0x61, 0xE4, 0xB8], 2), ([0xF0, 0x9F, 0x92], 3),

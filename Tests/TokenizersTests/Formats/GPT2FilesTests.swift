@@ -190,7 +190,9 @@ struct GPT2FilesTests {
   }
 
   /// What is written is read as the same tokenizer.
-  @Test(arguments: [SplitPattern.gpt2, .cl100k, .o200k, .none, SplitPattern(expression: "\\w+|.")])
+  @Test(arguments: [
+    SplitPattern.gpt2, .cl100k, .o200k, .llama3, .qwen2, .none, SplitPattern(expression: "\\w+|."),
+  ])
   func savedAndLoaded(_ pattern: SplitPattern) throws {
     let tokenizer = try SmallTokenizers.bpe(pattern, merges: 80)
     let loaded = try ScratchFolder.with { folder in

@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct PatternPreTokenizerTests {
   @Test(
-    arguments: ["gpt2", "cl100k", "o200k", "expressions"],
+    arguments: ["gpt2", "cl100k", "o200k", "llama3", "qwen2", "expressions"],
     [PatternPreTokenizer.Strategy.automatic, .definition, .pinned])
   func splitsAsTheTableSays(table: String, strategy: PatternPreTokenizer.Strategy) throws {
     let rows = try Fixtures.jsonLines("fixtures/splits/\(table).jsonl", of: SplitRow.self)
@@ -29,6 +29,22 @@ import Testing
     }
   }
 
+  @Test(
+    arguments: ["gpt2", "cl100k", "o200k", "llama3", "qwen2", "expressions"], Engine.available)
+  func everyEngineSplitsAsTheTableSays(table: String, engine: Engine) throws {
+    let rows = try Fixtures.jsonLines("fixtures/splits/\(table).jsonl", of: SplitRow.self)
+    for row in rows {
+      let pattern = SplitPattern.named(row.pattern) ?? SplitPattern(expression: row.pattern)
+      let splitter = try engine.makePreTokenizer(for: pattern)
+      let text = Array(row.text.utf8)
+      var found: [[UInt8]] = []
+      try splitter.forEachPreToken(in: text.span) { found.append(Array(text[$0])) }
+      #expect(
+        found.map(escaped) == row.pieces.map { escaped($0.utf8) },
+        "\(row.pattern) \(escaped(row.text.utf8))")
+    }
+  }
+
   @Test func noneKeepsTheTextWhole() throws {
     let splitter = try PatternPreTokenizer(.none)
     #expect(try ends(of: Array("a b\nc".utf8), by: splitter) == [5])
@@ -37,8 +53,11 @@ import Testing
   }
 
   @Test func patternsAreFoundByName() {
-    #expect(SplitPattern.named.map(\.name) == ["gpt2", "cl100k", "o200k", "none"])
+    #expect(
+      SplitPattern.named.map(\.name) == ["gpt2", "cl100k", "o200k", "llama3", "qwen2", "none"])
     #expect(SplitPattern.named("gpt2") == .gpt2)
+    #expect(SplitPattern.named("r50k") == .gpt2)
+    #expect(SplitPattern.named("p50k") == .gpt2)
     #expect(SplitPattern.named("gpt3") == nil)
   }
 

@@ -13,6 +13,8 @@ import Testing
     ("o200k", "a\u{301}\n|b"), ("gpt2", "a|\u{3000}b"),
     ("gpt2", "a\u{180E}b"), ("gpt2", "ab"), ("gpt2", ""), ("gpt2", " "), ("none", "a b\nc"),
     ("gpt2", "a|\u{A0}\u{A0}b"), ("cl100k", "a|\u{2028}b"), ("cl100k", "\n b"),
+    ("llama3", "a|\n|b"), ("llama3", "!\n|b"), ("llama3", "\n|/"), ("qwen2", "1|\n|2| 3"),
+    ("qwen2", "12"),
     ("o200k", "\n\u{85}b"),
   ])
   func cutsWhereTheTableSays(name: String, marked: String) throws {

@@ -38,4 +38,4 @@ func difference(_ text: [UInt8], _ left: [Int], _ right: [Int]) -> String {
     + "around \(escaped(around))"
 }
 
-let coveringPatterns: [SplitPattern] = [.gpt2, .cl100k, .o200k]
+let coveringPatterns: [SplitPattern] = [.gpt2, .cl100k, .o200k, .llama3, .qwen2]

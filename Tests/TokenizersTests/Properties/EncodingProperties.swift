@@ -4,7 +4,9 @@ import Tokenizers
 
 /// What holds for every text, on generated ones and on the fixtures.
 struct EncodingProperties {
-  static let patterns: [SplitPattern] = [.gpt2, .cl100k, .o200k, .none]
+  static let patterns: [SplitPattern] = [
+    .gpt2, .cl100k, .o200k, .llama3, .qwen2, .none,
+  ]
   static let tokenizers: [String: Result<Tokenizer, any Error>] = Dictionary(
     uniqueKeysWithValues: patterns.map { pattern in
       (pattern.name, Result { try SmallTokenizers.bpe(pattern) })

@@ -14,14 +14,13 @@ import Testing
     init(_ pattern: SplitPattern) throws {
       name = pattern.name
       definition = try PatternPreTokenizer(pattern, strategy: .definition)
-      engines =
-        [
-          ("PCRE2", try PatternPreTokenizer(pattern)),
-          ("scanner", try #require(PatternScanner(pattern))),
-        ]
-        + MaskScanner.Level.allCases.compactMap { level in
-          MaskScanner(pattern, level: level).map { ("masks at \(level)", $0) }
+      // Of the engines that run kernels each is another one only where the pattern has kernels.
+      engines = try Engine.available.compactMap { engine in
+        if let level = MaskScanner.Level(engine), MaskScanner(pattern, level: level) == nil {
+          return nil
         }
+        return (engine.rawValue, try engine.makePreTokenizer(for: pattern))
+      }
     }
 
     /// Compares each engine with the definition.
@@ -48,6 +47,16 @@ import Testing
     let text = generator.text(fragments: 200)
     for splitter in try Self.splitters.get() {
       try splitter.check(text, limits: [1, 2, 3, 5, 64, 1024, Int.max], "seed \(seed)")
+    }
+  }
+
+  /// Text as people write it, in which masks hardly ever have to leave the work to their twins.
+  @Test(arguments: UInt64(1)...120)
+  func enginesAgreeOnProse(seed: UInt64) throws {
+    var generator = TextGenerator(seed: seed)
+    let text = generator.prose(words: 400)
+    for splitter in try Self.splitters.get() {
+      try splitter.check(text, limits: [7, 1024], "prose, seed \(seed)")
     }
   }
 

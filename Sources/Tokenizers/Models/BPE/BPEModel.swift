@@ -34,6 +34,8 @@ public struct BPEModel: TokenModel {
   /// Entries that no text gives, whole pre-tokens included.
   let specialIDs: Set<TokenID>
   let mergeTable: MergeTableStorage
+  /// Made when a long pre-token comes.
+  let longMergeTables = LongMergeTables()
 
   /// Checks that the parts fit together: all 256 bytes are tokens, and every merge joins two tokens
   /// into a third whose bytes are theirs.
@@ -43,13 +45,25 @@ public struct BPEModel: TokenModel {
     vocabulary: Vocabulary, merges: [Merge], preTokenizer: any PreTokenizer,
     specialTokens: SpecialTokens = SpecialTokens(), looksUpWholePreTokens: Bool = false
   ) throws(VocabularyError) {
-    var idOfByte: [UInt32] = []
+    try self.init(
+      vocabulary: vocabulary, merges: merges, preTokenizer: preTokenizer,
+      specialTokens: specialTokens, looksUpWholePreTokens: looksUpWholePreTokens, mergesFit: false)
+  }
+
+  /// As above, without looking at bytes again where a reader has.
+  ///
+  /// - Parameter mergesFit: Each merge is known to join two tokens into a third whose bytes are theirs.
+  init(
+    vocabulary: Vocabulary, merges: [Merge], preTokenizer: any PreTokenizer,
+    specialTokens: SpecialTokens, looksUpWholePreTokens: Bool, mergesFit: Bool
+  ) throws(VocabularyError) {
+    var idOfByte: [TokenID] = []
     for byte in UInt8.min...UInt8.max {
       guard let id = vocabulary.id(of: [byte]) else { throw .missingByte(byte) }
-      idOfByte.append(id.rawValue)
+      idOfByte.append(id)
     }
     let arena = vocabulary.arena.span
-    for (rank, merge) in merges.enumerated() {
+    for (rank, merge) in (mergesFit ? [] : merges).enumerated() {
       guard let left = vocabulary.range(of: merge.left),
         let right = vocabulary.range(of: merge.right),
         let merged = vocabulary.range(of: merge.merged),

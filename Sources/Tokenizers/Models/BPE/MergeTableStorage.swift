@@ -1,104 +1,186 @@
-/// The merges of a BPE model: an ordered pair of ids gives the rank of the merge and the id it makes.
+/// The merges of a BPE model: an ordered pair of symbols gives the rank of the merge that joins it.
 ///
-/// Open addressing with linear probing in one block of 16-byte slots, at most half full. Immutable once
-/// made, hence shared by the encoders of all threads; they read it through `Lookup`, a plain copy of its
-/// address, and keep this object alive.
+/// Merging numbers the tokens that take part in it anew, so that a pair and its rank fit in eight bytes:
+/// the *symbol* of byte *b* is *b*, those of other tokens follow in the order in which the merges name or
+/// make them. The table is open addressing with linear probing, at most half full: 1 MiB for GPT-2's
+/// 50,000 merges, with 16-byte slots of plain ids it would be 2 and no longer stay in a second-level
+/// cache. Pairs of two bytes, which every pre-token begins with, are an array besides.
+///
+/// Immutable once made, hence shared by the encoders of all threads; they read it through `Lookup`, a
+/// plain copy of its addresses, and keep this object alive.
 @safe final class MergeTableStorage: @unchecked Sendable {
-  struct Slot {
-    /// left id in the high half, right id in the low half
-    var pair: UInt64
-    /// lower merges first; `noRank` marks a free slot
-    var rank: UInt32
-    var merged: UInt32
-  }
-
   /// What `Lookup` gives for a pair that no merge joins: greater than any rank.
-  static let noRank = UInt32.max
+  static let noRank = UInt32(1) << rankBits - 1
+  /// A slot is the left symbol, the right symbol, and in the lowest bits the rank.
+  private static let rankBits: UInt64 = 22
+  private static let symbolBits: UInt64 = 21
+  /// A free slot: no pair, since symbols are below the greatest that the bits could hold.
+  private static let free = UInt64.max
+  /// How many symbols there can be, and so tokens that take part in merges.
+  static let largestSymbolCount = 1 << Int(symbolBits) - 1
 
-  private let slots: UnsafeMutablePointer<Slot>
-  private let slotCount: Int
-  /// The id of each byte: what merging begins with lies beside what it goes on with.
-  private let idOfByte: UnsafeMutablePointer<UInt32>
+  private let slots: UnsafeMutablePointer<UInt64>
+  private let bits: UInt64
+  /// The rank of each pair of bytes, the left byte in the high half of the index.
+  private let rankOfBytes: UnsafeMutablePointer<UInt32>
+  /// The symbol that the merge of each rank makes.
+  private let merged: [UInt32]
+  /// The token of each symbol.
+  private let tokens: [TokenID]
 
-  /// - Throws: `VocabularyError.duplicateMerge` if a pair stands twice.
-  init(_ merges: [BPEModel.Merge], idOfByte ids: [UInt32]) throws(VocabularyError) {
-    precondition(ids.count == 256)
-    var count = 16
-    while count < merges.count * 2 { count *= 2 }
-    slotCount = count
-    unsafe idOfByte = .allocate(capacity: 256)
-    for byte in 0..<256 { unsafe (idOfByte + byte).initialize(to: ids[byte]) }
+  /// - Parameters:
+  ///   - merges: In the order of their ranks.
+  ///   - idOfByte: The token of each byte.
+  /// - Throws: `VocabularyError.duplicateMerge` if a pair stands twice, `tooManyMerges` if there are more
+  ///   than `largestSymbolCount` symbols or merges.
+  init(_ merges: [BPEModel.Merge], idOfByte: [TokenID]) throws(VocabularyError) {
+    precondition(idOfByte.count == 256)
+    guard merges.count < Self.largestSymbolCount else { throw .tooManyMerges }
+    var numbering = SymbolNumbering(idOfByte, merges)
+    var bits: UInt64 = 4
+    while 1 << bits < merges.count * 2 { bits += 1 }
+    self.bits = bits
+    let count = 1 << Int(bits)
     // Freed in deinit, which also runs where this initialiser throws below.
     unsafe slots = .allocate(capacity: count)
-    unsafe slots.initialize(
-      repeating: Slot(pair: 0, rank: Self.noRank, merged: 0), count: count)
+    unsafe slots.initialize(repeating: Self.free, count: count)
+    unsafe rankOfBytes = .allocate(capacity: 1 << 16)
+    unsafe rankOfBytes.initialize(repeating: Self.noRank, count: 1 << 16)
+    var merged: [UInt32] = []
+    merged.reserveCapacity(merges.count)
+    var duplicate: Int?
     for (rank, merge) in merges.enumerated() {
-      let pair = Self.pack(merge.left.rawValue, merge.right.rawValue)
-      var position = Self.position(of: pair, in: count)
+      let left = numbering.symbol(of: merge.left)
+      let right = numbering.symbol(of: merge.right)
+      merged.append(numbering.symbol(of: merge.merged))
+      let pair = Self.pack(left, right)
+      var position = Self.position(of: pair, bits: bits)
       // In bounds: positions are masked by `count - 1`, and half of the slots stay free.
-      while unsafe slots[position].rank != Self.noRank {
-        if unsafe slots[position].pair == pair { throw .duplicateMerge(rank: rank) }
+      while unsafe slots[position] != Self.free {
+        if unsafe slots[position] >> Self.rankBits == pair, duplicate == nil { duplicate = rank }
         position = (position + 1) & (count - 1)
       }
-      unsafe slots[position] = Slot(
-        pair: pair, rank: UInt32(rank), merged: merge.merged.rawValue)
+      unsafe slots[position] = pair << Self.rankBits | UInt64(rank)
+      // Symbols of bytes are below 256, the pair of two an index of the array.
+      if left < 256, right < 256 {
+        unsafe rankOfBytes[Int(left << 8 | right)] = UInt32(rank)
+      }
     }
+    self.merged = merged
+    tokens = numbering.tokens
+    if let duplicate { throw .duplicateMerge(rank: duplicate) }
+    guard tokens.count <= Self.largestSymbolCount else { throw .tooManyMerges }
   }
 
   deinit {
     unsafe slots.deallocate()
-    unsafe idOfByte.deallocate()
+    unsafe rankOfBytes.deallocate()
   }
 
-  var lookup: Lookup {
-    unsafe Lookup(
-      slots: UnsafePointer(slots), mask: slotCount - 1, idOfByte: UnsafePointer(idOfByte))
-  }
+  /// How many tokens take part in merges, bytes included: symbols are the numbers below.
+  var symbolCount: Int { tokens.count }
 
-  /// The table's address for a hot loop. Valid while the `MergeTableStorage` lives.
-  @safe struct Lookup {
-    private let slots: UnsafePointer<Slot>
-    private let mask: Int
-    private let idOfByte: UnsafePointer<UInt32>
-
-    init(slots: UnsafePointer<Slot>, mask: Int, idOfByte: UnsafePointer<UInt32>) {
-      unsafe self.slots = slots
-      self.mask = mask
-      unsafe self.idOfByte = idOfByte
-    }
-
-    /// The id of a byte.
-    @inline(__always)
-    func id(of byte: UInt8) -> UInt32 {
-      // 256 ids, one for each value that a byte can have.
-      unsafe idOfByte[Int(byte)]
-    }
-
-    /// Rank and made id of a pair; the rank is `noRank` if no merge joins it.
-    @inline(__always)
-    func callAsFunction(_ left: UInt32, _ right: UInt32) -> (rank: UInt32, merged: UInt32) {
-      let pair = MergeTableStorage.pack(left, right)
-      var position = MergeTableStorage.position(of: pair, in: mask &+ 1)
-      while true {
-        // In bounds: masked, and a free slot ends every walk.
-        let slot = unsafe slots[position]
-        if slot.pair == pair || slot.rank == MergeTableStorage.noRank {
-          return (slot.rank, slot.merged)
-        }
-        position = (position &+ 1) & mask
+  /// Calls `body` with the tables' addresses, which are valid until it returns.
+  @inline(__always)
+  func withLookup<Result>(_ body: (Lookup) -> Result) -> Result {
+    unsafe merged.withUnsafeBufferPointer { merged in
+      unsafe tokens.withUnsafeBufferPointer { tokens in
+        body(
+          unsafe Lookup(
+            slots: UnsafePointer(slots), bits: bits, rankOfBytes: UnsafePointer(rankOfBytes),
+            merged: merged, tokens: tokens))
       }
     }
   }
 
-  @inline(__always)
-  private static func pack(_ left: UInt32, _ right: UInt32) -> UInt64 {
-    UInt64(left) << 32 | UInt64(right)
+  /// The tables' addresses for a hot loop. Symbols and ranks that it is asked about are ones it gave.
+  @safe struct Lookup {
+    fileprivate let slots: UnsafePointer<UInt64>
+    fileprivate let bits: UInt64
+    fileprivate let rankOfBytes: UnsafePointer<UInt32>
+    fileprivate let merged: UnsafeBufferPointer<UInt32>
+    fileprivate let tokens: UnsafeBufferPointer<TokenID>
+
+    /// The rank of the merge that joins two bytes, or `noRank`.
+    @inline(__always)
+    func rank(ofBytes left: UInt8, _ right: UInt8) -> UInt32 {
+      unsafe rankOfBytes[Int(left) << 8 | Int(right)]
+    }
+
+    /// The rank of the merge that joins two symbols, or `noRank`.
+    @inline(__always)
+    func rank(_ left: UInt32, _ right: UInt32) -> UInt32 {
+      let pair = MergeTableStorage.pack(left, right)
+      var position = MergeTableStorage.position(of: pair, bits: bits)
+      while true {
+        // In bounds: masked, and a free slot ends every walk.
+        let slot = unsafe slots[position]
+        if slot >> MergeTableStorage.rankBits == pair {
+          return UInt32(truncatingIfNeeded: slot) & MergeTableStorage.noRank
+        }
+        if slot == MergeTableStorage.free { return MergeTableStorage.noRank }
+        position = (position &+ 1) & (1 &<< Int(bits) &- 1)
+      }
+    }
+
+    /// The symbol that the merge of this rank makes.
+    @inline(__always)
+    func merged(_ rank: UInt32) -> UInt32 { unsafe merged[Int(rank)] }
+
+    /// The token that a symbol stands for.
+    @inline(__always)
+    func token(_ symbol: UInt32) -> TokenID { unsafe tokens[Int(symbol)] }
   }
 
-  /// Fibonacci hashing of the pair; the high half of the product is the well-mixed one.
   @inline(__always)
-  private static func position(of pair: UInt64, in count: Int) -> Int {
-    let mixed = (pair ^ (pair >> 29)) &* 0x9E37_79B9_7F4A_7C15
-    return Int(truncatingIfNeeded: mixed >> 32) & (count &- 1)
+  private static func pack(_ left: UInt32, _ right: UInt32) -> UInt64 {
+    UInt64(left) << symbolBits | UInt64(right)
+  }
+
+  /// Fibonacci hashing: the highest bits of the product depend on all of the pair.
+  @inline(__always)
+  private static func position(of pair: UInt64, bits: UInt64) -> Int {
+    Int(truncatingIfNeeded: (pair &* 0x9E37_79B9_7F4A_7C15) &>> (64 &- bits))
+  }
+}
+
+/// Gives symbols to tokens in the order in which it meets them.
+private struct SymbolNumbering {
+  /// The token of each symbol.
+  private(set) var tokens: [TokenID]
+  /// The symbol of each id, `none` where it has none yet; empty where ids are too large for an array.
+  private var symbols: [UInt32] = []
+  private var symbolOfID: [TokenID: UInt32] = [:]
+  private static let none = UInt32.max
+
+  init(_ idOfByte: [TokenID], _ merges: [BPEModel.Merge]) {
+    tokens = idOfByte
+    tokens.reserveCapacity(256 + merges.count)
+    var greatest: UInt32 = 0
+    for merge in merges {
+      greatest = max(
+        greatest, merge.left.rawValue, merge.right.rawValue, merge.merged.rawValue)
+    }
+    for id in idOfByte { greatest = max(greatest, id.rawValue) }
+    if Int(greatest) < 4 * merges.count + (1 << 16) {
+      symbols = [UInt32](repeating: Self.none, count: Int(greatest) + 1)
+      for byte in 0..<256 { symbols[Int(idOfByte[byte].rawValue)] = UInt32(byte) }
+    } else {
+      for byte in 0..<256 { symbolOfID[idOfByte[byte]] = UInt32(byte) }
+    }
+  }
+
+  @inline(__always)
+  mutating func symbol(of token: TokenID) -> UInt32 {
+    if symbols.isEmpty {
+      if let known = symbolOfID[token] { return known }
+      symbolOfID[token] = UInt32(tokens.count)
+    } else {
+      let known = symbols[Int(token.rawValue)]
+      if known != Self.none { return known }
+      symbols[Int(token.rawValue)] = UInt32(tokens.count)
+    }
+    tokens.append(token)
+    return UInt32(tokens.count - 1)
   }
 }

@@ -31,7 +31,7 @@ struct PairCounts {
     static let notKept = UInt32.max
   }
 
-  let tokens: TokenTable
+  let tokens: TrainingTokens
   private let longestToken: Int
   /// No pair that occurs less often is ever merged.
   let floor: Int
@@ -87,7 +87,7 @@ struct PairCounts {
   ///   - floor: Pairs that occur less often are not merged; at least 1.
   ///   - levelStep: By what the level is divided when it is lowered.
   init(
-    _ rows: consuming TrainingRows, _ tokens: TokenTable, ties: TieRule, longestToken: Int,
+    _ rows: consuming TrainingRows, _ tokens: TrainingTokens, ties: TieRule, longestToken: Int,
     floor: Int, levelStep: Int
   ) {
     self.rows = rows

@@ -21,10 +21,10 @@ struct PairQueue {
   }
 
   private let ties: TieRule
-  private let tokens: TokenTable
+  private let tokens: TrainingTokens
   private var elements: [Candidate] = []
 
-  init(_ ties: TieRule, _ tokens: TokenTable) {
+  init(_ ties: TieRule, _ tokens: TrainingTokens) {
     self.ties = ties
     self.tokens = tokens
   }

@@ -1,49 +1,54 @@
 internal import CKernels
 
-/// Remembers the ids of short pre-tokens: at most 15 bytes and at most 4 ids, which is nearly all of them.
+/// Remembers the ids of pre-tokens of up to 256 bytes.
 ///
-/// One slot of 32 bytes holds key and ids, so that a hit costs one cache line. The key is the pre-token's
-/// bytes, zero-padded to 16, with its length in the low half of the last byte; a filled slot has the
-/// number of its ids (1...4) in the high half of that byte. The table grows while it may, and starts anew
-/// when it is full at its largest: memory is bounded whatever the text.
+/// One slot of 32 bytes holds the key (`PreTokenKey`: nearly always the pre-token itself) and the ids, if
+/// they are few, so that a hit costs one cache line. The highest four bits of a filled slot's `high` say
+/// how many ids there are, or that ids, and bytes that the key does not hold, lie in an arena. The table
+/// grows while it may, and starts anew when it or the arena is full at its largest: memory is bounded
+/// whatever the text.
 @safe struct PreTokenCacheStorage: ~Copyable {
   struct Slot {
-    /// bytes 0...7 of the key, the first in the lowest bits
-    var low: UInt64
-    /// bytes 8...14, the length in bits 56...59, the number of ids in bits 60...63; 0 where free
-    var high: UInt64
-    var ids: SIMD4<UInt32>
+    /// the key; both words are 0 where the slot is free
+    var key: PreTokenKey
+    /// ids, or where they are: the offset in the arena in the low half of the first word, their number in
+    /// its high half
+    var payload: SIMD2<UInt64>
   }
 
-  /// A pre-token as a key of the table.
-  struct Key {
-    var low: UInt64
-    var high: UInt64
+  /// The highest bits of a slot's `high` where the payload is a place in the arena.
+  static let inArena = UInt64(SLOT_IN_ARENA)
 
-    /// Spreads both words over all bits; the top ones choose the slot.
-    @inline(__always)
-    var hash: UInt64 {
-      let mixed = (low ^ (high &* 0x9E37_79B9_7F4A_7C15)) &* 0xD6E8_FEB8_6659_FD93
-      return (mixed ^ (mixed >> 32)) &* 0x9E37_79B9_7F4A_7C15
-    }
+  /// How far the table grows.
+  struct Bounds {
+    /// 2^13 slots take 256 KiB; a text of a page touches little of them.
+    var initialBits = 13
+    /// 2^20 slots take 32 MiB and hold the 335,000 distinct pre-tokens of 100 MB of English.
+    var largestBits = 20
+    /// In bytes.
+    var largestArena = 8 << 20
   }
 
-  /// Longest pre-token that fits in a key, in bytes.
-  static let longestKey = 15
-  /// 2^14 slots take 512 KiB; a text of a page touches little of them.
-  private static let initialBits = 14
-  /// 2^20 slots take 32 MiB and hold the 335,000 distinct pre-tokens of 100 MB of English.
-  private static let largestBits = 20
-
+  let hash: PreTokenHash
+  private let bounds: Bounds
   private var memory: ZeroedMemory
-  private var slots: UnsafeMutablePointer<Slot>
+  private(set) var slots: UnsafeMutablePointer<Slot>
   private var bits: Int
   private var filled = 0
+  private var arenaMemory: ZeroedMemory
+  private(set) var arena: UnsafeMutableRawPointer
+  private var arenaCapacity = 1 << 16
+  private var arenaCount = 0
 
-  init() {
-    bits = Self.initialBits
+  init(hash: PreTokenHash, bounds: Bounds = Bounds()) {
+    self.hash = hash
+    self.bounds = bounds
+    bits = bounds.initialBits
     memory = Self.allocate(bits: bits)
     unsafe slots = memory.base.assumingMemoryBound(to: Slot.self)
+    // Who copies ids reads up to three too many.
+    arenaMemory = ZeroedMemory(byteCount: arenaCapacity + 16)
+    unsafe arena = arenaMemory.base
   }
 
   /// Zeroed memory is a table of free slots.
@@ -51,156 +56,190 @@ internal import CKernels
     ZeroedMemory(byteCount: MemoryLayout<Slot>.stride << bits)
   }
 
-  /// The key of `length` bytes at `start`; zero if they are more than a key can hold.
-  ///
-  /// - Parameter available: How many bytes may be read from `start` on, at least `length`.
+  /// One less than the number of slots: what of a hash chooses the slot.
   @inline(__always)
-  static func key(_ start: UnsafePointer<UInt8>, length: Int, available: Int) -> Key {
-    if length > longestKey { return Key(low: 0, high: 0) }
-    var low: UInt64
-    var high: UInt64
-    let raw = unsafe UnsafeRawPointer(start)
-    if available >= 16 {
-      // 16 bytes may be read: what lies past the pre-token is masked off.
-      low = unsafe raw.loadUnaligned(as: UInt64.self)
-      high = unsafe raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
-    } else {
-      low = 0
-      high = 0
-      for offset in 0..<length {
-        let byte = UInt64(unsafe start[offset])
-        if offset < 8 {
-          low |= byte << UInt64(8 * offset)
-        } else {
-          high |= byte << UInt64(8 * (offset - 8))
-        }
-      }
-    }
-    if length < 8 {
-      low &= (1 &<< UInt64(8 &* length)) &- 1
-      high = 0
-    } else {
-      high &= (1 &<< UInt64(8 &* (length &- 8))) &- 1
-    }
-    return Key(
-      low: UInt64(littleEndian: low), high: UInt64(littleEndian: high) | UInt64(length) << 56)
+  var mask: Int { 1 &<< bits &- 1 }
+
+  /// The table as the kernels see it, until it changes.
+  @inline(__always)
+  var view: pre_token_cache {
+    // A slot here and there are the same 32 bytes.
+    unsafe pre_token_cache(
+      slots: UnsafeRawPointer(slots).assumingMemoryBound(to: pre_token_slot.self),
+      mask: UInt32(truncatingIfNeeded: mask), arena: arena.assumingMemoryBound(to: UInt8.self))
   }
 
-  /// Prepares keys for pre-tokens that `find` is asked for soon, and has their slots brought near.
+  /// Makes keys and hashes for pre-tokens that are looked up soon, and has their slots brought near.
   ///
   /// Looking a slot up is a wait for memory, unless it was asked for some hundred instructions before:
   /// so keys are made for a whole batch first, then all are looked up.
   ///
   /// - Parameters:
-  ///   - text: What the pre-tokens are ranges of.
-  ///   - start: Where the first of them begins.
-  ///   - ends: Where they end.
-  ///   - keys: Has room for as many elements as `ends` has. A pre-token that is too long for a key gets
-  ///     one whose `high` is zero, which no slot holds.
+  ///   - batch: The pre-tokens.
+  ///   - keys: Has room for as many elements as there are pre-tokens.
+  ///   - hashes: The same.
   func prepare(
-    _ text: Span<UInt8>, from start: Int, _ ends: Span<Int>, keys: UnsafeMutablePointer<Key>
+    _ batch: pre_token_batch, keys: UnsafeMutablePointer<PreTokenKey>,
+    hashes: UnsafeMutablePointer<UInt32>
   ) {
-    unsafe text.withUnsafeBufferPointer { text in
-      guard let base = text.baseAddress else { return }
-      let slots = unsafe slots
-      let shift = UInt64(64 &- bits)
-      var start = start
-      for index in ends.indices {
-        let end = ends[index]
-        // start..<end lie in the text, as the caller's contract says.
-        let key = unsafe Self.key(
-          base + start, length: end &- start, available: text.count &- start)
-        unsafe keys[index] = key
-        unsafe prefetch_line(slots + Int(truncatingIfNeeded: key.hash >> shift))
-        start = end
+    if hash == .crc32 {
+      // The kernel reads the text, and writes an element for each end.
+      unsafe withUnsafePointer(to: batch) { batch in
+        unsafe withUnsafePointer(to: view) { view in
+          unsafe keys_fill_crc32(batch, view, keys, hashes)
+        }
       }
+      return
+    }
+    let slots = unsafe slots
+    let mask = mask
+    var start = unsafe batch.start
+    for index in 0..<(unsafe batch.n) {
+      let end = unsafe batch.ends[index]
+      // start..<end lie in the text, as the caller's contract says.
+      let key = unsafe PreTokenKey(
+        batch.text + start, length: end &- start, available: batch.count &- start)
+      let hash = key.hash
+      unsafe keys[index] = key
+      unsafe hashes[index] = hash
+      unsafe prefetch_line(slots + Int(hash) & mask)
+      start = end
     }
   }
 
-  /// Writes the ids of pre-tokens to `output` for as many keys in a row as the table holds.
+  /// Adds a pre-token that the table does not hold.
   ///
   /// - Parameters:
-  ///   - keys: Keys that `prepare` made.
-  ///   - range: Which of them.
-  ///   - output: Has room for four ids for each of them from `count` on.
-  ///   - count: How many ids `output` holds; raised by those written.
-  /// - Returns: The index of the first key that the table does not hold, or the end of `range`.
-  @inline(__always)
-  func find(
-    _ keys: UnsafePointer<Key>, _ range: Range<Int>, into output: UnsafeMutablePointer<TokenID>,
-    count: inout Int
-  ) -> Int {
-    let slots = unsafe slots
-    let mask = (1 &<< bits) &- 1
-    let shift = UInt64(64 &- bits)
-    var written = count
-    var index = range.lowerBound
-    while index < range.upperBound {
-      let key = unsafe keys[index]
-      if key.high == 0 {
-        // Too long for this table.
-        count = written
-        return index
-      }
-      var position = Int(truncatingIfNeeded: key.hash >> shift)
-      while true {
-        // In bounds: masked. A walk ends because part of the slots are always free.
-        let slot = unsafe slots + position
-        let difference = unsafe slot.pointee.high ^ key.high
-        if unsafe slot.pointee.low == key.low, difference &<< 4 == 0, difference != 0 {
-          // Four are written whatever their number: there is room, and no branch.
-          unsafe UnsafeMutableRawPointer(output + written).storeBytes(
-            of: slot.pointee.ids, as: SIMD4<UInt32>.self)
-          written &+= Int(truncatingIfNeeded: difference >> 60)
-          break
-        }
-        if unsafe slot.pointee.high == 0 {
-          count = written
-          return index
-        }
-        position = (position &+ 1) & mask
-      }
-      index &+= 1
-    }
-    count = written
-    return index
-  }
-
-  /// Adds a pre-token that `find` did not find, with its 1...4 ids.
-  mutating func insert(_ key: Key, _ ids: SIMD4<UInt32>, count: Int) {
+  ///   - key: Its key, not one that is too long.
+  ///   - bytes: Its bytes.
+  ///   - inline: Its ids as a payload, nil if they do not fit.
+  ///   - ids: Its ids, at least one.
+  mutating func insert(
+    _ key: PreTokenKey, _ bytes: UnsafeRawBufferPointer, inline: SIMD2<UInt64>?,
+    _ ids: UnsafeBufferPointer<TokenID>
+  ) {
     if filled * 5 >= (1 << bits) * 3 { makeRoom() }
-    unsafe Self.place(
-      Slot(low: key.low, high: key.high | UInt64(count) << 60, ids: ids), hash: key.hash,
-      in: slots, bits: bits)
+    var slot = Slot(key: key, payload: .zero)
+    if let inline, !key.isHashed {
+      slot.payload = inline
+      slot.key.high |= UInt64(ids.count) << 60
+    } else {
+      let offset = unsafe keep(
+        key.isHashed ? bytes : UnsafeRawBufferPointer(start: nil, count: 0), ids)
+      slot.payload[0] = UInt64(offset) | UInt64(ids.count) << 32
+      slot.key.high |= Self.inArena << 60
+    }
+    unsafe Self.place(slot, hash(key), in: slots, bits: bits)
     filled += 1
   }
 
+  /// Puts bytes, padded to a multiple of four, and ids into the arena; returns where they begin.
+  private mutating func keep(
+    _ bytes: UnsafeRawBufferPointer, _ ids: UnsafeBufferPointer<TokenID>
+  ) -> Int {
+    let padded = (bytes.count + 3) & ~3
+    let needed = padded + ids.count * MemoryLayout<TokenID>.stride
+    if arenaCount + needed > bounds.largestArena { forget() }
+    if arenaCount + needed > arenaCapacity {
+      // `needed` is at most 5 * 256 bytes: doubling once is enough.
+      arenaCapacity *= 2
+      let larger = ZeroedMemory(byteCount: arenaCapacity + 16)
+      unsafe larger.base.copyMemory(from: arena, byteCount: arenaCount)
+      unsafe arena = larger.base
+      arenaMemory = larger
+    }
+    let place = arenaCount
+    if let source = bytes.baseAddress {
+      unsafe (arena + place).copyMemory(from: source, byteCount: bytes.count)
+    }
+    if let source = ids.baseAddress {
+      unsafe (arena + place + padded).copyMemory(
+        from: source, byteCount: ids.count * MemoryLayout<TokenID>.stride)
+    }
+    arenaCount += needed
+    return place
+  }
+
+  private mutating func forget() {
+    unsafe slots.update(
+      repeating: Slot(key: PreTokenKey(), payload: .zero), count: 1 << bits)
+    filled = 0
+    arenaCount = 0
+  }
+
   private mutating func makeRoom() {
+    if bits == bounds.largestBits { return forget() }
     let old = unsafe slots
     let oldCount = 1 << bits
-    if bits == Self.largestBits {
-      unsafe old.update(repeating: Slot(low: 0, high: 0, ids: .zero), count: oldCount)
-      filled = 0
-      return
-    }
     bits += 1
     let larger = Self.allocate(bits: bits)
     unsafe slots = larger.base.assumingMemoryBound(to: Slot.self)
     for position in 0..<oldCount {
       // In bounds of the old table, which lives until `memory` is replaced below.
       let slot = unsafe old[position]
-      if slot.high == 0 { continue }
-      let key = Key(low: slot.low, high: slot.high & 0x0FFF_FFFF_FFFF_FFFF)
-      unsafe Self.place(slot, hash: key.hash, in: slots, bits: bits)
+      if slot.key.high == 0 { continue }
+      let key = PreTokenKey(low: slot.key.low, high: slot.key.high & ~(15 << 60))
+      unsafe Self.place(slot, hash(key), in: slots, bits: bits)
     }
     memory = larger
   }
 
   private static func place(
-    _ slot: Slot, hash: UInt64, in slots: UnsafeMutablePointer<Slot>, bits: Int
+    _ slot: Slot, _ hash: UInt32, in slots: UnsafeMutablePointer<Slot>, bits: Int
   ) {
-    var position = Int(truncatingIfNeeded: hash >> UInt64(64 - bits))
-    while unsafe slots[position].high != 0 { position = (position + 1) & ((1 << bits) - 1) }
+    let mask = 1 << bits - 1
+    var position = Int(hash) & mask
+    while unsafe slots[position].key.high != 0 { position = (position + 1) & mask }
     unsafe slots[position] = slot
+  }
+}
+
+/// How ids lie in the sixteen bytes of a slot.
+protocol InlineIDs {
+  /// How many there can be, below `PreTokenCacheStorage.inArena`. `write` writes as many.
+  static var limit: Int { get }
+  /// Ids as a payload; nil if they are too many, or one is too great.
+  static func pack(_ ids: UnsafeBufferPointer<TokenID>) -> SIMD2<UInt64>?
+  /// Writes all that a payload has room for: no branch depends on how many there are.
+  static func write(_ payload: SIMD2<UInt64>, to output: UnsafeMutableRawPointer)
+}
+
+/// Four ids of 32 bits.
+enum WideIDs: InlineIDs {
+  static var limit: Int { 4 }
+
+  static func pack(_ ids: UnsafeBufferPointer<TokenID>) -> SIMD2<UInt64>? {
+    guard ids.count <= limit else { return nil }
+    var four = SIMD4<UInt32>.zero
+    for index in 0..<ids.count { four[index] = unsafe ids[index].rawValue }
+    return unsafe unsafeBitCast(four, to: SIMD2<UInt64>.self)
+  }
+
+  @inline(__always)
+  static func write(_ payload: SIMD2<UInt64>, to output: UnsafeMutableRawPointer) {
+    unsafe output.storeBytes(of: payload, as: SIMD2<UInt64>.self)
+  }
+}
+
+/// Eight ids of 16 bits, for vocabularies that need no more: a word in a script that the vocabulary does
+/// not know well takes an id for nearly each byte.
+enum NarrowIDs: InlineIDs {
+  static var limit: Int { 8 }
+
+  static func pack(_ ids: UnsafeBufferPointer<TokenID>) -> SIMD2<UInt64>? {
+    guard ids.count <= limit else { return nil }
+    var eight = SIMD8<UInt16>.zero
+    for index in 0..<ids.count {
+      guard let id = UInt16(exactly: unsafe ids[index].rawValue) else { return nil }
+      eight[index] = id
+    }
+    return unsafe unsafeBitCast(eight, to: SIMD2<UInt64>.self)
+  }
+
+  @inline(__always)
+  static func write(_ payload: SIMD2<UInt64>, to output: UnsafeMutableRawPointer) {
+    let eight = unsafe unsafeBitCast(payload, to: SIMD8<UInt16>.self)
+    unsafe output.storeBytes(
+      of: SIMD8<UInt32>(truncatingIfNeeded: eight), as: SIMD8<UInt32>.self)
   }
 }

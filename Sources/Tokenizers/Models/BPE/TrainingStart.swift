@@ -3,7 +3,7 @@
 /// Training numbers its tokens from 0 without holes, in the order of their ids.
 struct TrainingStart {
   let mergeCount: Int
-  let tokens: TokenTable
+  let tokens: TrainingTokens
   private let base: (tokenizer: Tokenizer, model: BPEModel)?
   /// The id of each token that is there at the start.
   private let ids: [UInt32]
@@ -21,13 +21,13 @@ struct TrainingStart {
       base = (tokenizer, model)
       let vocabulary = model.vocabulary
       ids = vocabulary.tokenIDs.map(\.rawValue)
-      tokens = TokenTable(
+      tokens = TrainingTokens(
         vocabulary.tokenIDs.map { vocabulary.bytes(of: $0) ?? [] }, refusesKnown: true)
       taken = ids.count
     } else {
       base = nil
       ids = (0..<256).map { UInt32($0) }
-      tokens = TokenTable(ByteAlphabet.bytesInOrder.map { [$0] }, refusesKnown: false)
+      tokens = TrainingTokens(ByteAlphabet.bytesInOrder.map { [$0] }, refusesKnown: false)
     }
     let least = taken + specialTokens.count
     // A number of a token has 31 bits, an id 32, the largest of which stays free.

@@ -5,9 +5,33 @@ extension ScannedText {
   ///       |\s++\z|\s*[\r\n]|\s+(?!\S)|\s
   @inline(__always)
   func endOfCL100KPreToken(from start: Int) -> Int {
+    unsafe endOfCL100KPreToken(from: start, digits: 3, keepsFinalSpaces: true)
+  }
+
+  /// The end of the pre-token of llama3's pattern that begins at `start`, which differs from cl100k's in
+  /// white space at the end of the text: `\s*[\r\n]+` comes first there too.
+  @inline(__always)
+  func endOfLlama3PreToken(from start: Int) -> Int {
+    unsafe endOfCL100KPreToken(from: start, digits: 3, keepsFinalSpaces: false)
+  }
+
+  /// The end of the pre-token of qwen2's pattern that begins at `start`: llama3's, but each digit alone.
+  @inline(__always)
+  func endOfQwen2PreToken(from start: Int) -> Int {
+    unsafe endOfCL100KPreToken(from: start, digits: 1, keepsFinalSpaces: false)
+  }
+
+  /// What the three have in common.
+  ///
+  /// - Parameters:
+  ///   - digits: The most digits that stand together.
+  ///   - keepsFinalSpaces: Whether a run of white space that ends the text is one pre-token even if a line
+  ///     ends in it.
+  @inline(__always)
+  private func endOfCL100KPreToken(from start: Int, digits: Int, keepsFinalSpaces: Bool) -> Int {
     let (classes, length) = unsafe character(at: start)
     if classes.contains(.letter) { return unsafe endOfRun(of: .letter, from: start &+ length) }
-    if classes == .number { return unsafe endOfDigits(from: start) }
+    if classes == .number { return unsafe endOfDigits(from: start, atMost: digits) }
     let first = unsafe bytes[start]
     if first == UInt8(ascii: "'"),
       let end = unsafe endOfContraction(at: start, ignoresCase: true)
@@ -31,15 +55,15 @@ extension ScannedText {
       return unsafe endOfRun(of: .lineEnd, from: end)
     }
     let run = unsafe whiteSpaceRun(from: start)
-    if let lineEnd = run.lineEnd, unsafe run.end < count { return lineEnd }
+    if let lineEnd = run.lineEnd, unsafe !keepsFinalSpaces || run.end < count { return lineEnd }
     return unsafe endOfSpaces(run, from: start)
   }
 
-  /// The end of at most three digits: `\p{N}{1,3}+`.
+  /// The end of at most so many digits: `\p{N}{1,3}+` for three.
   @inline(__always)
-  func endOfDigits(from start: Int) -> Int {
+  func endOfDigits(from start: Int, atMost most: Int = 3) -> Int {
     var position = start
-    for _ in 0..<3 {
+    for _ in 0..<most {
       guard unsafe position < count else { break }
       let (classes, length) = unsafe character(at: position)
       if classes != .number { break }

@@ -7,7 +7,7 @@
 struct PatternScanner: PreTokenizer {
   /// A named pattern that there is a scanner for.
   enum Kind {
-    case gpt2, cl100k, o200k
+    case gpt2, cl100k, o200k, llama3, qwen2
   }
 
   private let kind: Kind
@@ -19,6 +19,8 @@ struct PatternScanner: PreTokenizer {
     case .gpt2: kind = .gpt2
     case .cl100k: kind = .cl100k
     case .o200k: kind = .o200k
+    case .llama3: kind = .llama3
+    case .qwen2: kind = .qwen2
     default: return nil
     }
     safeCuts = pattern.safeCuts
@@ -35,6 +37,10 @@ struct PatternScanner: PreTokenizer {
       unsafe Self.append(text, start, limit, &ends) { unsafe $0.endOfCL100KPreToken(from: $1) }
     case .o200k:
       unsafe Self.append(text, start, limit, &ends) { unsafe $0.endOfO200KPreToken(from: $1) }
+    case .llama3:
+      unsafe Self.append(text, start, limit, &ends) { unsafe $0.endOfLlama3PreToken(from: $1) }
+    case .qwen2:
+      unsafe Self.append(text, start, limit, &ends) { unsafe $0.endOfQwen2PreToken(from: $1) }
     }
   }
 

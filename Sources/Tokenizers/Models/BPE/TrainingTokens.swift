@@ -1,5 +1,5 @@
 /// The bytes of all tokens that training knows, by number: what ties and limits are decided by.
-final class TokenTable {
+final class TrainingTokens {
   private var arena: [UInt8] = []
   private var offsets: [Int] = [0]
   /// Tokens that a merge must not make a second time, if there may be such.

@@ -2,7 +2,7 @@
 ///
 /// Nearly all pre-tokens of a text are as short as that. Two are equal if both words are, so that
 /// comparing them needs neither a loop nor their bytes.
-struct PreTokenKey: Equatable {
+struct ShortPreToken: Equatable {
   /// bytes 0...7, the first in the lowest bits
   var low: UInt64
   /// bytes 8...14, the length in the highest byte; never 0
@@ -65,7 +65,7 @@ struct PreTokenKey: Equatable {
   /// With its first byte in the highest bits a key is a number that orders as the bytes do; where they are
   /// equal up to zeros, the length decides, which is the lowest byte then.
   @inline(__always)
-  func precedes(_ other: PreTokenKey) -> Bool {
+  func precedes(_ other: ShortPreToken) -> Bool {
     low == other.low
       ? high.byteSwapped < other.high.byteSwapped : low.byteSwapped < other.low.byteSwapped
   }

@@ -1,0 +1,86 @@
+/// Reads lines of a rank table in their usual spelling: Base64, a space, up to nine digits, LF.
+///
+/// A start-up waits for this. Any other line is left to the strict reader, which says what is wrong.
+@safe struct RankLineReader {
+  private let file: UnsafePointer<UInt8>
+  private let count: Int
+  private let values: UnsafePointer<UInt8>
+
+  /// Calls `body` with a reader of `file`, which is valid for the length of the call.
+  static func with<Value, Failure: Error>(
+    _ file: Span<UInt8>, _ body: (RankLineReader) throws(Failure) -> Value
+  ) throws(Failure) -> Value {
+    let values = Base64.valueOfByte
+    return try unsafe file.withUnsafeBufferPointer { (file) throws(Failure) -> Value in
+      try unsafe values.withUnsafeBufferPointer { (values) throws(Failure) -> Value in
+        guard let table = values.baseAddress else { preconditionFailure("the table is empty") }
+        // Of an empty file no byte is read.
+        return try body(
+          unsafe RankLineReader(file: file.baseAddress ?? table, count: file.count, values: table))
+      }
+    }
+  }
+
+  /// A token and its rank.
+  struct Line {
+    /// How many bytes the token has.
+    var length: Int
+    var rank: UInt32
+    /// Behind the line's end.
+    var end: Int
+  }
+
+  /// Reads the line at `start`; nil if it is spelled in any other way, has no LF, or is wrong.
+  ///
+  /// - Parameter token: Has room for as many bytes as follow in the file; the token's are written there.
+  @inline(__always)
+  func line(at start: Int, token: UnsafeMutablePointer<UInt8>) -> Line? {
+    var position = start
+    var length = 0
+    // In bounds throughout: a group of four, and each byte behind it, is compared with `count` before it is
+    // read.
+    while position &+ 4 < count {
+      let first = unsafe UInt32(values[Int(file[position])])
+      let second = unsafe UInt32(values[Int(file[position &+ 1])])
+      let third = unsafe UInt32(values[Int(file[position &+ 2])])
+      let fourth = unsafe UInt32(values[Int(file[position &+ 3])])
+      if first | second | third | fourth < 64 {
+        unsafe token[length] = UInt8(truncatingIfNeeded: first << 2 | second >> 4)
+        unsafe token[length &+ 1] = UInt8(truncatingIfNeeded: second << 4 | third >> 2)
+        unsafe token[length &+ 2] = UInt8(truncatingIfNeeded: third << 6 | fourth)
+        length &+= 3
+        position &+= 4
+        continue
+      }
+      if unsafe file[position] == 0x20 { break }
+      // A group with padding is the last one; bits that it leaves over must be zero.
+      guard first | second < 64, unsafe file[position &+ 3] == UInt8(ascii: "=") else { return nil }
+      unsafe token[length] = UInt8(truncatingIfNeeded: first << 2 | second >> 4)
+      if third < 64, third & 3 == 0 {
+        unsafe token[length &+ 1] = UInt8(truncatingIfNeeded: second << 4 | third >> 2)
+        length &+= 2
+      } else if unsafe file[position &+ 2] == UInt8(ascii: "="), second & 15 == 0 {
+        length &+= 1
+      } else {
+        return nil
+      }
+      position &+= 4
+      break
+    }
+    guard length > 0, position < count, unsafe file[position] == 0x20 else { return nil }
+    position &+= 1
+    let digits = position
+    var rank: UInt32 = 0
+    while position < count {
+      let digit = unsafe file[position] &- UInt8(ascii: "0")
+      if digit > 9 { break }
+      // Nine digits fit; the result of more is not used.
+      rank = rank &* 10 &+ UInt32(digit)
+      position &+= 1
+    }
+    guard position > digits, position &- digits <= 9, position < count,
+      unsafe file[position] == 0x0A
+    else { return nil }
+    return Line(length: length, rank: rank, end: position &+ 1)
+  }
+}

@@ -1,0 +1,121 @@
+internal import CKernels
+
+/// A pre-token as a key of the cache: its bytes where there are at most 15, else their hash and number.
+/// `key_kernels.h` says where the bits lie.
+typealias PreTokenKey = pre_token_key
+
+extension PreTokenKey {
+  /// Longest pre-token whose bytes are the key, in bytes.
+  static let longestInline = Int(KEY_LONGEST_INLINE)
+  /// Longest pre-token that is worth remembering, in bytes. Longer ones hardly ever come back.
+  static let longest = Int(KEY_LONGEST)
+
+  /// The key of the `length` bytes at `start`.
+  ///
+  /// - Parameter available: How many bytes may be read from `start` on, at least `length`.
+  @inline(__always)
+  init(_ start: UnsafeRawPointer, length: Int, available: Int) {
+    if length > Self.longestInline {
+      self.init()
+      if length <= Self.longest {
+        low = unsafe Self.hash(UnsafeRawBufferPointer(start: start, count: length))
+        high = UInt64(length)
+      } else {
+        high = KEY_TOO_LONG
+      }
+      return
+    }
+    var low: UInt64 = 0
+    var high: UInt64 = 0
+    if available >= 16 {
+      // 16 bytes may be read: what lies past the pre-token is masked off.
+      low = UInt64(littleEndian: unsafe start.loadUnaligned(as: UInt64.self))
+      high = UInt64(littleEndian: unsafe start.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+    } else {
+      for offset in 0..<length {
+        let byte = UInt64(unsafe start.load(fromByteOffset: offset, as: UInt8.self))
+        if offset < 8 { low |= byte << UInt64(8 * offset) }
+        if offset >= 8 { high |= byte << UInt64(8 * (offset - 8)) }
+      }
+    }
+    if length < 8 {
+      low &= (1 &<< UInt64(8 &* length)) &- 1
+      high = 0
+    } else {
+      high &= (1 &<< UInt64(8 &* (length &- 8))) &- 1
+    }
+    self.init(low: low, high: high | UInt64(length) << 56)
+  }
+
+  /// The key of a pre-token that is not remembered.
+  static let tooLong = PreTokenKey(low: 0, high: KEY_TOO_LONG)
+
+  /// Both words, the low one first.
+  var words: [UInt64] { [low, high] }
+
+  /// Whether the key is a hash and not the bytes themselves.
+  @inline(__always)
+  var isHashed: Bool { high >> 56 == 0 }
+
+  /// Spreads both words over all bits.
+  @inline(__always)
+  var hash: UInt32 {
+    let mixed = (low ^ (high &* 0x9E37_79B9_7F4A_7C15)) &* 0xD6E8_FEB8_6659_FD93
+    return UInt32(truncatingIfNeeded: ((mixed ^ (mixed >> 32)) &* 0x9E37_79B9_7F4A_7C15) >> 32)
+  }
+
+  /// A hash of bytes: eight at a step, the last eight overlapping those before; fewer than eight one by
+  /// one.
+  static func hash(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+    var hash = UInt64(truncatingIfNeeded: bytes.count) &* 0x9E37_79B9_7F4A_7C15
+    if bytes.count < 8 {
+      for offset in 0..<bytes.count {
+        hash = (hash ^ UInt64(unsafe bytes[offset])) &* 0x100_0000_01B3
+      }
+    } else {
+      var offset = 0
+      while offset &+ 8 < bytes.count {
+        // In bounds by the condition of the loop; eight bytes are any UInt64.
+        hash = mixed(
+          hash, unsafe bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+        offset &+= 8
+      }
+      // At least eight bytes long, checked above.
+      hash = mixed(
+        hash, unsafe bytes.loadUnaligned(fromByteOffset: bytes.count &- 8, as: UInt64.self))
+    }
+    return (hash ^ (hash >> 32)) &* 0x9E37_79B9_7F4A_7C15
+  }
+
+  /// The same for a span.
+  @inline(__always)
+  static func hash(_ bytes: Span<UInt8>) -> UInt64 {
+    // Only while the span lives.
+    unsafe bytes.withUnsafeBytes { unsafe hash($0) }
+  }
+
+  @inline(__always)
+  private static func mixed(_ hash: UInt64, _ word: UInt64) -> UInt64 {
+    let product = (hash ^ UInt64(littleEndian: word)) &* 0xD6E8_FEB8_6659_FD93
+    return product ^ (product >> 32)
+  }
+}
+
+/// How keys are hashed: by the processor's CRC32 where the engine uses such instructions, else by
+/// multiplications. The two put keys in other places of the table; ids are the same.
+enum PreTokenHash {
+  case crc32, multiplication
+
+  /// Whether this processor has the instruction.
+  static let hasCRC32 = keys_have_crc32() != 0
+
+  /// What an engine of this level uses; nil is the engine in plain Swift.
+  init(_ level: MaskScanner.Level?) {
+    self = level ?? .baseline > .baseline && Self.hasCRC32 ? .crc32 : .multiplication
+  }
+
+  @inline(__always)
+  func callAsFunction(_ key: PreTokenKey) -> UInt32 {
+    self == .crc32 ? keys_hash_crc32(key) : key.hash
+  }
+}

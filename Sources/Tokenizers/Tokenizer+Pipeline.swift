@@ -1,0 +1,161 @@
+/// A document's part on its way through a pipeline, and what came of it.
+///
+/// Owned by one worker; its memory is used again for part after part.
+package final class TextPart {
+  /// Which document, from 0.
+  package internal(set) var document = 0
+  /// Where in the document the part begins, in bytes.
+  package internal(set) var offset = 0
+  /// How many bytes of `text` belong to the part.
+  package internal(set) var byteCount = 0
+  /// Whether the document ends with it.
+  package internal(set) var isLast = false
+  /// Its ids.
+  package internal(set) var ids: [TokenID] = []
+  /// What was made of the ids.
+  package var output = ByteBuffer()
+
+  fileprivate var text: [UInt8] = []
+  // Made when it is needed first: a short text needs one worker of all.
+  fileprivate lazy var encoder = TextEncoder(tokenizer, options)
+  private let tokenizer: Tokenizer
+  private let options: EncodingOptions
+
+  fileprivate init(_ tokenizer: Tokenizer, _ options: EncodingOptions) {
+    self.tokenizer = tokenizer
+    self.options = options
+  }
+}
+
+/// An error, and the document that it is about.
+package struct DocumentError: Error {
+  /// Which document, from 0.
+  package let document: Int
+  /// What went wrong.
+  package let error: any Error
+}
+
+/// Encodes documents one after the other on several threads, each part read, encoded and turned into bytes
+/// by the same thread, and hands the results on in order.
+///
+/// Special tokens in the text are ordinary text: a part may begin wherever a text may be cut.
+package final class EncodingPipeline {
+  /// Of this size a part, its ids and what is made of them fit in a second-level cache.
+  private static let partSize = 1 << 18
+
+  private let rule: SafeCutRule
+  private let parts: [TextPart]
+  private let partSize: Int
+
+  // What has been read and belongs to no part yet; where it begins; whether its document ends with it.
+  private var carry: [UInt8] = []
+  private var offset = 0
+  private var document = -1
+  private var documentCount = 0
+  private var isOpen = false
+
+  /// - Parameter partSize: About how many bytes are worked on at a time by each thread.
+  package init(
+    _ tokenizer: Tokenizer, invalidUTF8: InvalidUTF8Policy = .bytes, threads: Int,
+    partSize: Int = partSize
+  ) {
+    rule = tokenizer.model.safeCuts
+    self.partSize = max(1, partSize)
+    let options = EncodingOptions(special: .text, invalidUTF8: invalidUTF8)
+    parts = (0..<max(1, threads)).map { _ in TextPart(tokenizer, options) }
+  }
+
+  /// Works on all documents.
+  ///
+  /// - Parameters:
+  ///   - documents: How many there are.
+  ///   - open: Opens the document with this number.
+  ///   - read: Reads more of the open document into the array from an index on; returns how many bytes, 0
+  ///     at its end, when it is closed.
+  ///   - format: Makes `output` of `ids`. Called by several threads at the same time.
+  ///   - put: Takes a part, in order. A document has at least one, the last of which says so.
+  /// - Throws: `DocumentError` with what any of them threw, or with a `TokenizerError`.
+  package func run(
+    documents: Int, open: (Int) throws -> Void, read: (inout [UInt8], Int) throws -> Int,
+    format: (TextPart) throws -> Void, put: (TextPart) throws -> Void
+  ) throws {
+    document = -1
+    documentCount = documents
+    isOpen = false
+    try OrderedPipeline.run(parts) { part in
+      try take(part, open, read)
+    } work: { part in
+      do {
+        part.ids.removeAll(keepingCapacity: true)
+        part.output.removeAll()
+        try part.encoder.encode(part.text.span.extracting(0..<part.byteCount), into: &part.ids)
+        try format(part)
+      } catch let error as TokenizerError {
+        throw DocumentError(document: part.document, error: error.moved(by: part.offset))
+      } catch {
+        throw DocumentError(document: part.document, error: error)
+      }
+    } put: { part in
+      do {
+        try put(part)
+      } catch {
+        throw DocumentError(document: part.document, error: error)
+      }
+    }
+  }
+
+  /// Puts the next part into `part`: up to the last safe cut of what could be read, or to the end of the
+  /// document. Where there is no cut more is read, until there is one.
+  private func take(
+    _ part: TextPart, _ open: (Int) throws -> Void, _ read: (inout [UInt8], Int) throws -> Int
+  ) throws -> OrderedPipeline.Taken {
+    do {
+      if !isOpen {
+        document += 1
+        guard document < documentCount else { return .nothing }
+        try open(document)
+        isOpen = true
+        offset = 0
+        carry.removeAll(keepingCapacity: true)
+      }
+      part.document = document
+      part.offset = offset
+      part.byteCount = 0
+      part.isLast = false
+      var filled = carry.count
+      var searched = max(0, filled - SafeCutRule.reach)
+      var wanted = filled + partSize
+      while true {
+        if part.text.count < wanted {
+          part.text += [UInt8](repeating: 0, count: wanted - part.text.count)
+        }
+        if !carry.isEmpty {
+          part.text.replaceSubrange(0..<carry.count, with: carry)
+          carry.removeAll(keepingCapacity: true)
+        }
+        while filled < wanted {
+          let count = try read(&part.text, filled)
+          if count == 0 {
+            isOpen = false
+            part.isLast = true
+            part.byteCount = filled
+            return document == documentCount - 1 ? .last : .part
+          }
+          filled += count
+        }
+        if let cut = rule.lastSafeCut(
+          in: part.text.span.extracting(0..<filled), notBefore: searched)
+        {
+          carry.append(contentsOf: part.text[cut..<filled])
+          part.byteCount = cut
+          offset += cut
+          return .part
+        }
+        searched = max(0, filled - SafeCutRule.reach)
+        wanted = filled * 2
+      }
+    } catch {
+      throw DocumentError(document: document, error: error)
+    }
+  }
+}

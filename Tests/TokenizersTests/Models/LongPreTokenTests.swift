@@ -1,0 +1,211 @@
+import TestSupport
+import Testing
+
+@testable import Tokenizers
+
+/// Merging by backtracking and by the heap against the naive model, on models of every kind.
+struct LongPreTokenTests {
+  /// A random model over a few letters.
+  ///
+  /// - Parameter isOrderly: Tokens are made once, of tokens made before; else merges come in any order, and
+  ///   some make what another one makes too.
+  private func model(_ random: inout SeededRandom, isOrderly: Bool) throws -> BPEModel {
+    let letters = Array("abcd".utf8.prefix(1 + random.below(4)))
+    var tokens: [[UInt8]] = letters.map { [$0] }
+    var pairs: [(left: [UInt8], right: [UInt8])] = []
+    var pairsSeen: Set<[[UInt8]]> = []
+    for _ in 0..<1 + random.below(30) {
+      let left = random.pick(tokens)
+      let right = random.pick(tokens)
+      let joined = left + right
+      if joined.count > 12 || !pairsSeen.insert([left, right]).inserted { continue }
+      if tokens.contains(joined) {
+        if isOrderly { continue }
+      } else {
+        tokens.append(joined)
+      }
+      pairs.append((left, right))
+    }
+    if !isOrderly {
+      for index in pairs.indices { pairs.swapAt(index, random.below(pairs.count)) }
+    }
+    // Ids in no order at all, with holes.
+    let all = (0...255).map { [UInt8($0)] } + tokens.filter { $0.count > 1 }
+    var numbers = Array(0..<UInt32(2 * all.count))
+    for index in numbers.indices { numbers.swapAt(index, random.below(numbers.count)) }
+    let vocabulary = try Vocabulary(zip(all, numbers).map { ($0, TokenID($1)) })
+    let merges = try pairs.map { pair in
+      BPEModel.Merge(
+        left: try #require(vocabulary.id(of: pair.left)),
+        right: try #require(vocabulary.id(of: pair.right)),
+        merged: try #require(vocabulary.id(of: pair.left + pair.right)))
+    }
+    return try BPEModel(
+      vocabulary: vocabulary, merges: merges, preTokenizer: try PatternPreTokenizer(.none))
+  }
+
+  /// Whether each token is made by one merge, of bytes and tokens made before.
+  private func isOrderly(_ model: BPEModel) -> Bool {
+    var made: Set<TokenID> = []
+    for byte in UInt8.min...UInt8.max {
+      made.formUnion([byte].compactMap { model.vocabulary.id(of: [$0]) })
+    }
+    for merge in model.merges {
+      if !made.contains(merge.left) || !made.contains(merge.right) { return false }
+      if !made.insert(merge.merged).inserted { return false }
+    }
+    return true
+  }
+
+  private func backtracking(_ model: BPEModel) -> LongMergeTables.Tables? {
+    LongMergeTables.Tables(model)
+  }
+
+  /// The nodes with the ids of their tokens.
+  private func nodes(
+    _ tables: LongMergeTables.Tables, _ model: BPEModel
+  ) -> [(MergeTree.Node, TokenID)] {
+    model.mergeTable.withLookup { lookup in
+      tables.tree.nodes.indices.map { (tables.tree.nodes[$0], lookup.token(UInt32($0))) }
+    }
+  }
+
+  private func encode(
+    _ bytes: [UInt8], _ model: BPEModel, _ tables: LongMergeTables.Tables
+  ) -> [TokenID] {
+    let merger = BacktrackingMerger(tables, model.mergeTable)
+    var ids: [TokenID] = [TokenID(7)]
+    merger.merge(bytes.span, into: &ids)
+    return Array(ids.dropFirst())
+  }
+
+  private func encodeByHeap(_ bytes: [UInt8], _ model: BPEModel) -> [TokenID] {
+    var ids: [TokenID] = []
+    BPEMerger(model).mergeByHeap(bytes.span, into: &ids)
+    return ids
+  }
+
+  @Test(.tags(.property), arguments: [true, false])
+  func smallModelsEqualTheNaiveOne(_ isOrderly: Bool) throws {
+    var orderlyCount = 0
+    for seed in 0..<400 as Range<UInt64> {
+      var random = SeededRandom(seed: seed)
+      let model = try model(&random, isOrderly: isOrderly)
+      let naive = NaiveBPE(model)
+      let tables = backtracking(model)
+      #expect((tables != nil) == self.isOrderly(model), "seed \(seed)")
+      if let tables {
+        orderlyCount += 1
+        // A token is reached if and only if merging its own bytes makes it.
+        for (node, id) in nodes(tables, model) {
+          let bytes = try #require(model.vocabulary.bytes(of: id))
+          #expect(
+            (node.order != MergeTree.unmade) == (naive.encode(bytes) == [id]),
+            "seed \(seed): \(escaped(bytes))")
+        }
+      }
+      for _ in 0..<20 {
+        let count = random.below(60)
+        let letters = Array("abcde".utf8.prefix(1 + random.below(5)))
+        let text = (0..<count).map { _ in random.pick(letters) }
+        let expected = naive.encode(text)
+        #expect(encodeByHeap(text, model) == expected, "seed \(seed): \(escaped(text))")
+        if let tables {
+          #expect(encode(text, model, tables) == expected, "seed \(seed): \(escaped(text))")
+        }
+      }
+    }
+    if isOrderly { #expect(orderlyCount == 400) } else { #expect(orderlyCount < 300) }
+  }
+
+  /// Runs of one letter under merges that double, and under merges that add one: where the greedy choice is
+  /// wrong at the end, over and over.
+  @Test
+  func runsOfOneLetter() throws {
+    for grows in [true, false] {
+      var tokens: [[UInt8]] = (0...255).map { [UInt8($0)] }
+      var pairs: [(Int, Int)] = []
+      for step in 1...6 {
+        let count = grows ? 1 << step : step + 1
+        let left = grows ? count / 2 : count - 1
+        pairs.append((left, count - left))
+        tokens.append([UInt8](repeating: 97, count: count))
+      }
+      let vocabulary = try Vocabulary(
+        tokens.enumerated().map { ($1, TokenID(UInt32($0))) })
+      func run(_ count: Int) throws -> TokenID {
+        try #require(vocabulary.id(of: [UInt8](repeating: 97, count: count)))
+      }
+      let model = try BPEModel(
+        vocabulary: vocabulary,
+        merges: try pairs.map {
+          BPEModel.Merge(left: try run($0.0), right: try run($0.1), merged: try run($0.0 + $0.1))
+        }, preTokenizer: try PatternPreTokenizer(.none))
+      let tables = try #require(backtracking(model))
+      let naive = NaiveBPE(model)
+      for count in 0...200 {
+        let text = [UInt8](repeating: 97, count: count)
+        #expect(encode(text, model, tables) == naive.encode(text), "\(count) letters")
+      }
+    }
+  }
+
+  @Test(.tags(.property))
+  func aTrainedModelEqualsTheNaiveOne() throws {
+    let tokenizer = try SmallTokenizers.bpe(.none)
+    let model = try #require(tokenizer.model as? BPEModel)
+    let tables = try #require(backtracking(model))
+    let naive = NaiveBPE(model)
+    for seed in 0..<40 as Range<UInt64> {
+      var generator = TextGenerator(seed: seed)
+      let text = seed % 2 == 0 ? generator.text(fragments: 30) : generator.bytes(fragments: 30)
+      #expect(encode(text, model, tables) == naive.encode(text), "seed \(seed): \(escaped(text))")
+    }
+    for text in try Fixtures.texts() {
+      #expect(encode(text, model, tables) == encodeByHeap(text, model))
+    }
+  }
+
+  /// What a user calls goes over from the heap to backtracking; ids stay the same.
+  @Test
+  func laterPreTokensGiveTheSameIDs() throws {
+    let tokenizer = try SmallTokenizers.bpe(.none)
+    let text = try Fixtures.texts().reduce([], +)
+    let first = try tokenizer.encode(Array(text.prefix(10_000)).span)
+    let whole = try tokenizer.encode(text.span)
+    let model = try #require(tokenizer.model as? BPEModel)
+    #expect(whole == encodeByHeap(text, model))
+    #expect(try tokenizer.encode(Array(text.prefix(10_000)).span) == first)
+  }
+
+  @Test(
+    .tags(.property, .slow),
+    .enabled(if: SharedData.isAvailable, Comment(rawValue: SharedData.hint)),
+    arguments: ["r50k_base", "p50k_base", "cl100k_base", "o200k_base"])
+  func publishedVocabulariesEqualTheHeap(_ name: String) throws {
+    let tokenizer = try Tokenizer(
+      contentsOf: SharedData.path("vocabs/\(name).tiktoken"))
+    let model = try #require(tokenizer.model as? BPEModel)
+    let tables = try #require(backtracking(model))
+    // Merging reaches all tokens of these.
+    #expect(tables.tree.nodes.allSatisfy { $0.order != MergeTree.unmade })
+    var random = SeededRandom(seed: 3)
+    let alphabets = [
+      "a", "abcdefghijklmnopqrstuvwxyz", " ", "\n", "0123456789", "=", "日本語文字列", "😀😃😄",
+      "e\u{301}\u{300}", " \n\t", "etaoin ETAOIN",
+    ]
+    for alphabet in alphabets {
+      let letters = alphabet.unicodeScalars.map { Array(String($0).utf8) }
+      for count in [1, 2, 3, 10, 100, 1000, 3000] {
+        let text = (0..<count).flatMap { _ in random.pick(letters) }
+        #expect(
+          encode(text, model, tables) == encodeByHeap(text, model), "\(count) of \(alphabet)")
+      }
+    }
+    for seed in 0..<20 as Range<UInt64> {
+      var generator = TextGenerator(seed: seed)
+      let text = generator.bytes(fragments: 100)
+      #expect(encode(text, model, tables) == encodeByHeap(text, model), "seed \(seed)")
+    }
+  }
+}

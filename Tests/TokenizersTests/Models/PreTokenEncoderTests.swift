@@ -1,0 +1,99 @@
+import CKernels
+import TestSupport
+import Testing
+
+@testable import Tokenizers
+
+/// The cache of pre-tokens: whatever it remembers, forgets or confuses, ids are those of the naive model.
+@Suite struct PreTokenEncoderTests {
+  /// Ids of one model, small enough for the narrow form of a slot, and the same beyond 16 bits.
+  static func model(firstID: UInt32) throws -> BPEModel {
+    let small = try #require(try SmallTokenizers.bpe(.gpt2, merges: 500).model as? BPEModel)
+    func moved(_ id: TokenID) -> TokenID { TokenID(id.rawValue + firstID) }
+    return try BPEModel(
+      vocabulary: try Vocabulary(
+        small.vocabulary.tokenIDs.map { (small.vocabulary.bytes(of: $0) ?? [], moved($0)) }),
+      merges: small.merges.map {
+        .init(left: moved($0.left), right: moved($0.right), merged: moved($0.merged))
+      }, preTokenizer: small.preTokenizer)
+  }
+
+  /// Pre-tokens of every length around those at which something changes, some of them again and again.
+  static func preTokens(_ random: inout SeededRandom) -> [[UInt8]] {
+    var all: [[UInt8]] = []
+    for _ in 0..<400 {
+      let lengths = [1, 2, 5, 7, 8, 9, 14, 15, 16, 17, 24, 40, 64, 65, 255, 256, 257, 300]
+      if let known = all.first, random.below(3) == 0 {
+        all.append(all.count > 1 ? random.pick(all) : known)
+        continue
+      }
+      let alphabet = random.pick([Array("theaniso ".utf8), Array("日本語のЖя".utf8), [0, 0xFF, 0x80]])
+      all.append((0..<random.pick(lengths)).map { _ in random.pick(alphabet) })
+    }
+    return all
+  }
+
+  @Test(
+    .tags(.property), arguments: [PreTokenHash.crc32, .multiplication], [0, 70_000] as [UInt32])
+  func equalsTheNaiveModel(hash: PreTokenHash, firstID: UInt32) throws {
+    if hash == .crc32, !PreTokenHash.hasCRC32 { return }
+    let model = try Self.model(firstID: firstID)
+    let naive = NaiveBPE(model)
+    // Large enough for everything; tables and arenas that are full all the time.
+    for (bits, arena) in [(20, 8 << 20), (4, 8 << 20), (20, 4096), (4, 2048)] {
+      var encoder = PreTokenEncoder(
+        model, hash: hash,
+        bounds: .init(initialBits: 3, largestBits: bits, largestArena: arena))
+      var random = SeededRandom(seed: UInt64(bits + arena))
+      let preTokens = Self.preTokens(&random)
+      let text = preTokens.flatMap(\.self)
+      var ends: [Int] = []
+      for preToken in preTokens { ends.append((ends.last ?? 0) + preToken.count) }
+      let expected = preTokens.flatMap { naive.encode($0) }
+      for _ in 0..<2 {
+        var ids: [TokenID] = []
+        encoder.encode(text.span, from: 0, ends.span, into: &ids)
+        #expect(ids == expected, "\(bits) bits, \(arena) bytes")
+      }
+    }
+  }
+
+  /// The kernel's keys are those of its twin, at the end of the text too.
+  @Test(.tags(.property), arguments: UInt64(1)...40)
+  func kernelMakesTheSameKeys(seed: UInt64) throws {
+    guard PreTokenHash.hasCRC32 else { return }
+    var random = SeededRandom(seed: seed)
+    let preTokens = Self.preTokens(&random)
+    let text = preTokens.flatMap(\.self)
+    var ends: [Int] = []
+    for preToken in preTokens { ends.append((ends.last ?? 0) + preToken.count) }
+    #expect(
+      PreTokenCacheStorage.keys(of: text, ends, hash: .crc32)
+        == PreTokenCacheStorage.keys(of: text, ends, hash: .multiplication))
+  }
+}
+
+extension PreTokenCacheStorage {
+  /// The keys of pre-tokens, each as its two words.
+  static func keys(of text: [UInt8], _ ends: [Int], hash: PreTokenHash) -> [[UInt64]] {
+    let cache = PreTokenCacheStorage(hash: hash)
+    var keys = [PreTokenKey](repeating: PreTokenKey.tooLong, count: ends.count)
+    var hashes = [UInt32](repeating: 0, count: ends.count)
+    unsafe text.withUnsafeBufferPointer { text in
+      unsafe ends.withUnsafeBufferPointer { ends in
+        unsafe keys.withUnsafeMutableBufferPointer { keys in
+          unsafe hashes.withUnsafeMutableBufferPointer { hashes in
+            // Both have an element for each end.
+            guard let base = text.baseAddress, let ends = ends.baseAddress,
+              let firstKey = keys.baseAddress, let hashes = hashes.baseAddress
+            else { return }
+            unsafe cache.prepare(
+              pre_token_batch(text: base, count: text.count, start: 0, ends: ends, n: keys.count),
+              keys: firstKey, hashes: hashes)
+          }
+        }
+      }
+    }
+    return keys.map(\.words)
+  }
+}
