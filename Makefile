@@ -8,6 +8,7 @@
 #   bench      time the library on texts of several kinds, answers checked first
 #   bench-peers  the same beside other tokenizers, which it installs from PyPI, in turns
 #   bench-lm   the small language models beside PyTorch, the same way
+#   bench-train  time training beside the trainers of other projects (PyPI; TOKENIZE_DATA)
 #   fuzz       libFuzzer on splitting and encoding for SECONDS (60): engine against engine, any bytes
 #   sanitize   the library's tests on every engine with the address and the thread sanitizer
 #   format     rewrite the sources in the project's format
@@ -25,8 +26,8 @@ RELEASE += --static-swift-stdlib
 endif
 
 .DEFAULT_GOAL := build
-.PHONY: build test check demo install uninstall bench bench-peers bench-lm fuzz sanitize format lint \
-	setup clean
+.PHONY: build test check demo install uninstall bench bench-peers bench-lm bench-train fuzz sanitize format \
+	lint setup clean
 
 build:
 	scripts/setup --check
@@ -51,6 +52,9 @@ install:
 
 uninstall:
 	scripts/install --uninstall --prefix '$(PREFIX)' --destdir '$(DESTDIR)'
+
+bench-train: build
+	scripts/bench-train
 
 bench:
 	scripts/bench

@@ -36,6 +36,11 @@ let package = Package(
       name: "COpenBLAS",
       providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
 
+    // Not linked: loaded when a compressed text is read.
+    .systemLibrary(
+      name: "CCompression",
+      providers: [.apt(["zlib1g", "libzstd1"]), .brew(["zstd"])]),
+
     // ICU behind functions of our own: none of its types reaches Swift, where Foundation's ICU has others of
     // the same names.
     .target(name: "ICUShim", dependencies: ["CICU"]),
@@ -44,7 +49,8 @@ let package = Package(
     .target(name: "CKernels"),
 
     .target(
-      name: "Tokenizers", dependencies: ["CPCRE2", "ICUShim", "CKernels"], swiftSettings: settings),
+      name: "Tokenizers", dependencies: ["CPCRE2", "ICUShim", "CCompression", "CKernels"],
+      swiftSettings: settings),
     .target(
       name: "MiniLM", dependencies: ["Tokenizers", "COpenBLAS", "CKernels"],
       swiftSettings: settings),

@@ -1,11 +1,14 @@
 """Compares what the program learns with what Hugging Face's BpeTrainer learns. Called by
 scripts/compare-with-huggingface, which installs tokenizers and documents the options.
 
-Both sides see a corpus as one text: Hugging Face's train(files) would cut it at line ends first.
+By file both sides see a corpus as one text (Hugging Face's train(files) would cut it at line ends first);
+by line each line without its newline is a text, which is --lines here. Where a corpus is natural text their
+train(files), which keeps the newlines, must give the same as well.
 """
 
 import argparse
 import array
+import base64
 import json
 import os
 import pathlib
@@ -17,7 +20,9 @@ import time
 
 os.environ["TOKENIZERS_PARALLELISM"] = "true"
 
+import tiktoken
 import tokenizers
+from tiktoken_ext import openai_public
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 END = "<|endoftext|>"
@@ -29,7 +34,7 @@ PATTERNS = {
 }
 
 
-def train_theirs(text, size, min_frequency, folder):
+def train_theirs(texts, size, min_frequency, folder):
     """Their merges as lines, and their vocabulary, read back from the files their model writes."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
@@ -41,7 +46,7 @@ def train_theirs(text, size, min_frequency, folder):
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator([text], trainer)
+    tokenizer.train_from_iterator(texts, trainer)
     tokenizer.model.save(str(folder))
     return read_model(folder)
 
@@ -99,14 +104,15 @@ class Comparison:
         print(f"  ours          {ours[first:first + 8]} ({len(ours)} in all)", file=sys.stderr)
         print(f"  Hugging Face  {theirs[first:first + 8]} ({len(theirs)} in all)", file=sys.stderr)
 
-    def training(self, name, data, size, min_frequency):
+    def training(self, name, data, size, min_frequency, lines=False):
         """True when both learn the same."""
-        made = self.ours.train(data, size, min_frequency)
-        merges, vocab = read_model(made)
+        options = ("--lines",) if lines else ()
+        merges, vocab = read_model(self.ours.train(data, size, min_frequency, *options))
+        texts = data.decode().split("\n") if lines else [data.decode()]
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
-            their_merges, their_vocab = train_theirs(data.decode(), size, min_frequency, pathlib.Path(folder))
+            their_merges, their_vocab = train_theirs(texts, size, min_frequency, pathlib.Path(folder))
         self.trainings += 1
-        what = f"{name}, vocabulary {size}, minimum frequency {min_frequency}"
+        what = f"{name}, by {'line' if lines else 'file'}, vocabulary {size}, minimum frequency {min_frequency}"
         if merges != their_merges:
             self.differ(f"{what}: merges", merges, their_merges)
             return False
@@ -114,6 +120,25 @@ class Comparison:
             self.differ(f"{what}: vocabularies", sorted(vocab.items()), sorted(their_vocab.items()))
             return False
         return True
+
+    def ranks(self, name, data, size, texts):
+        """Our vocabulary as a rank table in tiktoken: the ids of each text."""
+        made = self.ours.train(data, size, 0)
+        table = self.folder / "table.tiktoken"
+        self.ours.run("convert", "--vocab", made, "-o", table)
+        ranks = {}
+        for line in table.read_bytes().split(b"\n"):
+            if line:
+                token, rank = line.split(b" ")
+                ranks[base64.b64decode(token)] = int(rank)
+        encoding = tiktoken.Encoding(
+            "ours", pat_str=openai_public.r50k_pat_str, mergeable_ranks=ranks, special_tokens={})
+        for label, text in texts:
+            expected = encoding.encode_ordinary(text)
+            ids = self.ours.encode(made, text.encode(), "text")
+            self.encodings += 1
+            if ids != expected:
+                self.differ(f"rank table of {name} in tiktoken: ids of {label}", ids, expected)
 
     def splitting(self, name, text):
         """The pre-tokens of a text by each pattern and each of our engines."""
@@ -184,9 +209,10 @@ def main():
     given = parser.parse_args()
 
     parser = argparse.ArgumentParser(prog="compare-with-huggingface")
-    parser.add_argument("--random", type=int, default=300)
+    parser.add_argument("--random", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--sizes", type=lambda s: [int(n) for n in s.split(",")])
+    parser.add_argument("--frequencies", type=lambda s: [int(n) for n in s.split(",")], default=[0, 2, 10])
     parser.add_argument("files", type=pathlib.Path, nargs="*")
     options = parser.parse_args([a for a in given.rest if a != "--"])
 
@@ -199,12 +225,18 @@ def main():
 
         for path in files:
             data = path.read_bytes()
-            sizes = options.sizes or [257, 300, 512, 1024] + ([8192] if len(data) > 1_000_000 else [])
-            same = [comparison.training(path.name, data, size, 0) for size in sizes]
-            same.append(comparison.training(path.name, data, 512, 2))
+            sizes = options.sizes or [257, 512, 1024] + ([8192, 32768] if len(data) > 1_000_000 else [])
+            same = [
+                comparison.training(path.name, data, size, frequency, lines)
+                for size in sizes for frequency in options.frequencies for lines in (False, True)
+            ]
             print(f"{path.name}: {len(same)} trainings, {'the same' if all(same) else 'NOT the same'}", flush=True)
+        for path in files:
+            size = 512 if path.stat().st_size < 1_000_000 else 8192
+            comparison.file(path.name, path.read_bytes(), size, texts)
+            comparison.ranks(path.name, path.read_bytes(), size, texts)
         for path in files[:3]:
-            for pattern in ("gpt2", *PATTERNS):
+            for pattern in PATTERNS:
                 comparison.file(path.name, path.read_bytes(), 512, texts, pattern)
         for label, text in texts:
             comparison.splitting(label, text)
@@ -213,7 +245,9 @@ def main():
         for number in range(options.random):
             text = random_text(rng)
             name = f"random text {number} of seed {options.seed}: {ascii(text[:80])}"
-            comparison.training(name, text.encode(), rng.randrange(257, 320), rng.choice((0, 0, 1, 2, 3)))
+            comparison.training(
+                name, text.encode(), rng.randrange(257, 320), rng.choice((0, 0, 1, 2, 3, 10)),
+                lines=rng.random() < 0.5)
             comparison.splitting(name, text)
             text = random_mixture(rng)
             comparison.splitting(f"mixture {number} of seed {options.seed}: {ascii(text[:80])}", text)

@@ -48,6 +48,7 @@ struct Failure: Error {
       case .badPattern, .engine: self.init(.usage, error.description)
       case .matchFailed: self.init(.badData, error.description)
       }
+    case let error as CompressionError: self.init(.badData, error.description)
     case let error as EngineError: self.init(.usage, error.description)
     case let error as VocabularyError: self.init(.badData, error.description)
     case let error as TrainingError: self.init(Self.status(of: error), error.description)
@@ -80,8 +81,13 @@ struct Failure: Error {
 
   private static func status(of error: TrainingError) -> ExitStatus {
     switch error {
-    case .negativeMergeCount, .vocabularySizeTooSmall, .unusableSpecialTokens: .usage
-    case .emptyCorpus, .tooManyDistinctPreTokens, .text, .cancelled: .badData
+    case .negativeMergeCount, .vocabularySizeTooSmall, .unusableSpecialTokens, .badTokenLength,
+      .cannotBeExtended:
+      .usage
+    case .emptyCorpus, .tooManyDistinctPreTokens, .countsTooLarge, .text, .countFile, .cancelled:
+      .badData
+    case .spill: .inputOutput
+    case .unreadable(let error): status(of: error)
     }
   }
 

@@ -28,7 +28,8 @@ struct Tokenize: ParsableCommand {
       Engines of this machine: \(Engine.available.map(\.rawValue).joined(separator: ", "))
       """,
     subcommands: [
-      TrainCommand.self, EncodeCommand.self, DecodeCommand.self, CountCommand.self,
+      TrainCommand.self, VerifyCommand.self, EncodeCommand.self, DecodeCommand.self,
+      CountCommand.self,
       CompareCommand.self, ConvertCommand.self, InspectCommand.self, SplitCommand.self,
       LMCommand.self,
     ])

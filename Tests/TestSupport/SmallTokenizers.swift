@@ -12,7 +12,7 @@ public enum SmallTokenizers {
     }
     let result = try BPETrainer(
       goal: .merges(merges), specialTokens: ["<|endoftext|>", "<|end|>", "<|endof"]
-    ).train(counter.takeCounts())
+    ).train(try counter.takeCounts())
     return Tokenizer(
       model: try BPEModel(
         vocabulary: result.vocabulary, merges: result.merges, preTokenizer: preTokenizer),

@@ -148,7 +148,7 @@ struct Table: ParsableCommand {
       preTokenizer: try Engine.automatic.makePreTokenizer(for: .gpt2), threads: 2)
     try counter.append(bytes.span)
     try counter.endText()
-    let result = try BPETrainer(goal: .vocabularySize(size)).train(counter.takeCounts())
+    let result = try BPETrainer(goal: .vocabularySize(size)).train(try counter.takeCounts())
     return result.merges.map { merge in
       [merge.left, merge.right].map {
         ByteAlphabet.spelling(of: result.vocabulary.bytes(of: $0) ?? [])

@@ -24,8 +24,11 @@ struct PendingText {
   mutating func append(_ more: Span<UInt8>) -> Bool {
     // The pointer is not kept.
     unsafe more.withUnsafeBufferPointer { unsafe bytes.append(contentsOf: $0) }
-    return bytes.count >= wanted
+    return isFull
   }
+
+  /// Whether there are enough bytes to look for a cut.
+  var isFull: Bool { bytes.count >= wanted }
 
   /// The last place to cut at that has not been looked at before, within these offsets.
   func lastSafeCut(_ rule: SafeCutRule, notBefore: Int = 0, notAfter: Int = .max) -> Int? {

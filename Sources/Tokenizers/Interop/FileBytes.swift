@@ -74,7 +74,7 @@ public enum FileBytes {
     }
   }
 
-  private static func readSome(
+  static func readSome(
     _ descriptor: Int32, _ buffer: UnsafeMutablePointer<UInt8>?, _ count: Int,
     _ failure: inout Int32
   ) -> Int {

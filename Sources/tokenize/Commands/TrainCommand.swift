@@ -18,11 +18,19 @@ struct TrainCommand: ParsableCommand {
       of threads and any order of files.
 
       'bpe' learns merges of bytes, always the most frequent pair, of equal ones the pair with the smaller \
-      ids: Hugging Face's rule. 'char' collects the characters of the text, 'word' its words.
+      ids: Hugging Face's rule. 'char' collects the characters of the text, 'word' its words. Files that \
+      are compressed with gzip or zstd are read as the text in them.
+
+      A large corpus can be counted in parts, on several machines: --counts-only writes what the merges \
+      depend on, --from-counts adds any number of such files up. 'tokenize verify' trains again and \
+      compares.
 
       Examples:
         tokenize train --merges 50 corpus.txt
         tokenize train --vocab-size 8192 --special-token '<|endoftext|>' -o vocabs/mine *.txt
+        tokenize train --counts-only -o a.counts a.txt.gz
+        tokenize train --vocab-size 32768 -o vocabs/all --from-counts a.counts b.counts
+        tokenize train --extend gpt2 --merges 1000 --held-out other.txt corpus.txt
         tokenize train --model char --special-token '<unk>' corpus.txt
         tokenize train --model word --splitter punctuation --special-token '<|endoftext|>' \
       --special-token '<|unk|>' story.txt
@@ -30,25 +38,6 @@ struct TrainCommand: ParsableCommand {
 
   @Option(help: "What to learn.")
   var model = Model.bpe
-
-  @Option(help: ArgumentHelp("bpe: learn this many merges.", valueName: "n"))
-  var merges: Int?
-
-  @Option(
-    help: ArgumentHelp(
-      "bpe: learn until there are this many tokens, 256 bytes and special tokens included.",
-      valueName: "n"))
-  var vocabSize: Int?
-
-  @Option(help: ArgumentHelp("bpe: stop when no pair occurs this often.", valueName: "n"))
-  var minFrequency = 0
-
-  @Option(
-    help: ArgumentHelp(
-      """
-      bpe: the split pattern, \(PatternArgument.names) or a regular expression of PCRE2 (default: gpt2).
-      """, valueName: "name|regex"))
-  var pattern: PatternArgument?
 
   @Option(
     help: "char: what a character is, a Unicode scalar or a grapheme cluster (default: scalar).")
@@ -74,17 +63,25 @@ struct TrainCommand: ParsableCommand {
   @Flag(help: "Every line, without its newline, is a document.")
   var lines = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Every line is a JSON object, of which this member is a document.", valueName: "name"))
+  var jsonlField: String?
+
   @OptionGroup var text: TextOptions
 
   @Option(
     name: .shortAndLong,
     help: ArgumentHelp(
-      "The folder to write (default: vocabs/ and the first file's name).", valueName: "dir"),
+      "The folder to write (default: vocabs/ and the first file's name); of --counts-only the file.",
+      valueName: "dir"),
     completion: .directory)
   var output: String?
 
   @Flag(help: "Replace a folder of this program's that is there already.")
   var force = false
+
+  @OptionGroup(title: "Model bpe") var bpe: BPEOptions
 
   @OptionGroup var engine: EngineOptions
   @OptionGroup var threads: ThreadOptions
@@ -92,38 +89,33 @@ struct TrainCommand: ParsableCommand {
   @OptionGroup var input: InputOptions
 
   func validate() throws {
+    if lines, jsonlField != nil {
+      throw ValidationError("--lines and --jsonl-field exclude each other")
+    }
     switch model {
     case .bpe:
-      guard (merges == nil) != (vocabSize == nil) else {
-        throw ValidationError(
-          "--model bpe learns --merges N, or until --vocab-size N: give exactly one of them")
-      }
-      if let merges, merges < 0 {
-        throw ValidationError("--merges is \(merges); 0 or more expected")
-      }
-      if let vocabSize, vocabSize < 256 + specialTokens.count {
-        throw ValidationError(
-          "--vocab-size is \(vocabSize); at least \(256 + specialTokens.count) expected, for the 256 bytes"
-            + (specialTokens.isEmpty ? "" : " and the special tokens"))
-      }
-      for text in specialTokens where ByteAlphabet.bytes(ofSpelling: text)?.count == 1 {
-        throw ValidationError(
-          "--special-token '\(text)' is how vocab.json spells a byte: give it more characters")
-      }
-      if minFrequency < 0 {
-        throw ValidationError("--min-frequency is \(minFrequency); 0 or more expected")
-      }
+      try bpe.check(specialTokens: specialTokens)
       try refuse([
         ("--unit", unit != nil), ("--splitter", splitter != nil), ("--lowercase", lowercase),
       ])
+      guard bpe.fromCounts.isEmpty || input.files.isEmpty else {
+        throw ValidationError("--from-counts and texts exclude each other: count the texts first")
+      }
+      guard bpe.fromCounts.isEmpty || !lines && jsonlField == nil else {
+        throw ValidationError(
+          "--lines and --jsonl-field do not belong to --from-counts: the files say what a document was"
+        )
+      }
+      if bpe.countsOnly, output == nil {
+        throw ValidationError("--counts-only needs -o FILE")
+      }
     case .char, .word:
-      try refuse([
-        ("--merges", merges != nil), ("--vocab-size", vocabSize != nil),
-        ("--min-frequency", minFrequency != 0), ("--pattern", pattern != nil),
-        ("--unit", unit != nil && model == .word),
-        ("--splitter", splitter != nil && model == .char),
-        ("--lowercase", lowercase && model == .char),
-      ])
+      try refuse(
+        bpe.given + [
+          ("--unit", unit != nil && model == .word),
+          ("--splitter", splitter != nil && model == .char),
+          ("--lowercase", lowercase && model == .char),
+        ])
     }
   }
 
@@ -133,115 +125,109 @@ struct TrainCommand: ParsableCommand {
     }
   }
 
+  private func means() throws -> TrainingPlan.Means {
+    TrainingPlan.Means(
+      threads: threads.count, memory: bpe.memory?.bytes, engine: try engine.checked(),
+      diagnostics: reporting.diagnostics)
+  }
+
+  private var documents: DocumentKind {
+    jsonlField.map { .jsonLines(field: $0) } ?? (lines ? .lines : .files)
+  }
+
   func run() throws {
+    if !bpe.fromCounts.isEmpty { return try learnFromCounts() }
     let inputs = try input.open()
-    let folder = try FolderWriter(try outputPath(inputs), replaces: force)
-    let corpus = CorpusReader(
-      inputs: inputs, lines: lines, meter: reporting.diagnostics.meter("reading", unit: "B"))
-    let trained: TrainedTokenizer
+    if bpe.countsOnly { return try writeCounts(inputs) }
+    let folder = try FolderWriter(try outputPath(inputs.first), replaces: force)
+    let corpus = CorpusReader(inputs: inputs, documents: documents, reporting.diagnostics)
+    let plan = TrainingPlan(
+      model: try planModel(), documents: documents, invalidUTF8: text.invalidUTF8,
+      specialTokens: specialTokens)
+    let heldOut = try heldOutText()
+    let trained = try plan.train(corpus, try means())
+    try finish(trained, corpus.manifest, folder, sample: inputs.first?.path, plan, heldOut)
+  }
+
+  private func planModel() throws -> TrainingPlan.Model {
     switch model {
-    case .bpe: trained = try trainBPE(corpus)
-    case .char, .word: trained = try fit(corpus)
-    }
-    let details: [JSONValue.Member] =
-      [.init("program", .string("tokenize \(Tokenize.programVersion)"))] + trained.details
-      + [.init("inputs", corpus.manifest)]
-    try folder.write(try TokenizerFolder.files(of: trained.tokenizer, details: details))
-    if !reporting.quiet {
-      let report = try OutputFile(nil)
-      try report.write(
-        trained.report(
-          folder: folder.path, byteCount: corpus.byteCount, sample: inputs.first?.path,
-          reporting.diagnostics))
-      try report.finish()
+    case .bpe: .bpe(try bpe.plan(counted: nil))
+    case .char: .fitted(.characters(unit ?? .scalar))
+    case .word: .fitted(.words(splitter ?? .whitespace, lowercases: lowercase))
     }
   }
 
-  private func outputPath(_ inputs: [Input]) throws -> String {
+  private func outputPath(_ first: Input?) throws -> String {
     if let output {
       if output.isEmpty { throw Failure(.usage, "-o is empty: give the folder to write") }
       return output
     }
-    guard let path = inputs.first?.path else {
+    guard let path = first?.path else {
       throw Failure(.usage, "standard input has no name to call the vocabulary by: give -o DIR")
     }
     return "vocabs/" + Paths.stem(of: path)
   }
 
-  private func trainBPE(_ corpus: CorpusReader) throws -> TrainedTokenizer {
-    let splitPattern = try pattern?.checked() ?? .gpt2
-    let preTokenizer = try engine.checked().makePreTokenizer(for: splitPattern)
-    // Lines are short texts, for which starting threads costs more than it saves.
-    let counter = PreTokenCounter(
-      preTokenizer: preTokenizer, invalidUTF8: text.invalidUTF8, threads: lines ? 1 : threads.count)
-    try corpus.read(
-      append: { try counter.append($0) }, endDocument: { try counter.endText() })
-    let counts = counter.takeCounts()
-    let trainer = BPETrainer(
-      goal: merges.map { .merges($0) } ?? .vocabularySize(vocabSize ?? 0),
-      minimumFrequency: minFrequency, specialTokens: specialTokens)
-    let meter = reporting.diagnostics.meter("learning", unit: "merges")
-    let result = try trainer.train(counts) { done, _ in
-      meter.update(done)
-      return true
-    }
-    meter.finish(result.merges.count)
-    let model = try BPEModel(
-      vocabulary: result.vocabulary, merges: result.merges, preTokenizer: preTokenizer,
-      specialTokens: result.specialTokens)
-    var options: [JSONValue.Member] = []
-    if let merges { options.append(.init("merges", .integer(merges))) }
-    if let vocabSize { options.append(.init("vocabularySize", .integer(vocabSize))) }
-    options += [
-      .init("minimumFrequency", .integer(minFrequency)), .init("lines", .bool(lines)),
-      .init("invalidUTF8", .string(text.invalidUTF8.rawValue)),
-    ]
-    return TrainedTokenizer(
-      tokenizer: Tokenizer(
-        model: model, specialTokens: result.specialTokens, splitPattern: splitPattern),
-      tokenCount: model.tokenCount(of: counts),
-      details: [
-        .init("options", .object(options)),
-        .init(
-          "preTokens",
-          .members([
-            "distinct": .integer(counts.distinctCount), "total": .integer(counts.totalCount),
-          ])), .init("merges", .integer(result.merges.count)),
-        .init("stopReason", .string(result.stopReason.rawValue)),
-      ],
-      merges: result.merges, stop: stopText(result))
+  private func writeCounts(_ inputs: [Input]) throws {
+    let output = try OutputFile(output)
+    let corpus = CorpusReader(inputs: inputs, documents: documents, reporting.diagnostics)
+    let pattern = try bpe.pattern?.checked() ?? .gpt2
+    let plan = TrainingPlan(
+      model: .bpe(
+        TrainingPlan.BPE(
+          goal: .merges(0), minimumFrequency: 0, ties: .huggingface, pattern: pattern)),
+      documents: documents, invalidUTF8: text.invalidUTF8, specialTokens: [])
+    let counts = try plan.count(corpus, pattern, try means())
+    try CountFile.write(
+      counts,
+      CountFile.Header(
+        pattern: pattern, invalidUTF8: text.invalidUTF8, documents: documents.name,
+        inputs: corpus.manifest)
+    ) { try output.write($0) }
+    try output.finish()
+    reporting.diagnostics.note(
+      "\(output.name): \(Numbers.count(counts.distinctCount, "distinct pre-token")) of"
+        + " \(Numbers.grouped(counts.totalCount))")
   }
 
-  /// Why there are fewer merges than were asked for.
-  private func stopText(_ result: BPETrainer.Result) -> String? {
-    let asked = merges ?? (vocabSize ?? 0) - 256 - specialTokens.count
-    switch result.stopReason {
-    case .goalReached: return nil
-    case .noPairLeft:
-      return
-        "stopped after \(Numbers.grouped(result.merges.count)) of \(Numbers.grouped(asked)) merges:"
-        + " every piece of the text is one token, no pair is left"
-    case .belowMinimumFrequency:
-      return
-        "stopped after \(Numbers.grouped(result.merges.count)) of \(Numbers.grouped(asked)) merges:"
-        + " no pair left occurs \(minFrequency) times"
+  private func learnFromCounts() throws {
+    for path in bpe.fromCounts { try Input(path).check() }
+    let folder = try FolderWriter(
+      try outputPath(Input(bpe.fromCounts[0])), replaces: force)
+    let (header, counts) = try CountFile.open(bpe.fromCounts)
+    guard let documents = DocumentKind(name: header.documents) else {
+      throw Failure(
+        .badData,
+        "\(bpe.fromCounts[0]): documents of the kind '\(header.documents)' are not known here")
     }
+    let learning = try bpe.plan(counted: header.pattern)
+    let plan = TrainingPlan(
+      model: .bpe(learning), documents: documents, invalidUTF8: header.invalidUTF8,
+      specialTokens: specialTokens)
+    let heldOut = try heldOutText()
+    let trained = try plan.train(learning, counts, try means())
+    try finish(
+      trained, CorpusReader.sorted(header.inputs), folder, sample: nil, plan, heldOut)
   }
 
-  private func fit(_ corpus: CorpusReader) throws -> TrainedTokenizer {
-    let fitted = try FittedTokenizer(
-      kind: model == .char
-        ? .characters(unit ?? .scalar)
-        : .words(splitter ?? .whitespace, lowercases: lowercase), corpus,
-      invalidUTF8: text.invalidUTF8, specialTokens: specialTokens, threads: threads.count)
-    return TrainedTokenizer(
-      tokenizer: fitted.tokenizer, tokenCount: fitted.tokenCount,
-      details: [
-        .init(
-          "options",
-          .members([
-            "lines": .bool(lines), "invalidUTF8": .string(text.invalidUTF8.rawValue),
-          ]))
-      ], merges: [], stop: nil)
+  /// Writes the folder and says what is in it.
+  private func finish(
+    _ trained: TrainedTokenizer, _ inputs: [JSONValue], _ folder: FolderWriter, sample: String?,
+    _ plan: TrainingPlan, _ heldOut: [UInt8]?
+  ) throws {
+    try folder.write(try trained.files(inputs: inputs))
+    if reporting.quiet { return }
+    let report = try OutputFile(nil)
+    try report.write(
+      trained.report(folder: folder.path, sample: sample, reporting.diagnostics))
+    if let heldOut, case .bpe(let learning) = plan.model, let base = learning.base {
+      let change = try VocabularyChange(
+        from: base, to: trained.tokenizer, heldOut, threads: threads.count)
+      try report.write("\(bpe.heldOut ?? ""): \(change.description)\n")
+    }
+    try report.finish()
   }
+
+  /// Read before anything is learnt: a missing file is told at once.
+  private func heldOutText() throws -> [UInt8]? { try bpe.heldOut.map { try Input($0).readAll() } }
 }

@@ -100,60 +100,89 @@ struct Diagnostics {
   }
 }
 
-/// Shows how far a piece of work has come, at most ten times a second.
+/// Shows how far a piece of work has come, how fast it goes and how long it may take, at most ten times a
+/// second.
 final class ProgressMeter {
   enum Style { case none, bar, json }
 
   private let what: String
   private let unit: String
   private let style: Style
-  private var total: Int?
+  private let total: Int?
+  /// When it began: with the first update, since a meter may be made long before.
+  private var start: (seconds: Double, done: Int)?
   private var shownAt = -1.0
   private var isOnLine = false
 
   fileprivate init(_ what: String, unit: String, total: Int?, style: Style) {
     self.what = what
     self.unit = unit
-    self.total = total
     self.style = style
+    self.total = total
   }
 
   /// Says how much has been done.
   func update(_ done: Int, extra: String = "") {
     if style == .none { return }
     let now = Machine.seconds
+    if start == nil { start = (now, done) }
     if now - shownAt < 0.1 { return }
     shownAt = now
-    show(done, extra)
+    show(done, extra, now)
   }
 
   /// Says that it is done, and clears the line.
   func finish(_ done: Int) {
     switch style {
     case .none: break
-    case .json: show(done, "", isEnd: true)
+    case .json: show(done, "", Machine.seconds, isEnd: true)
     case .bar:
       if isOnLine { Diagnostics.write("\r\u{1B}[K") }
       isOnLine = false
     }
   }
 
-  private func show(_ done: Int, _ extra: String, isEnd: Bool = false) {
+  /// How much is done in a second, once there is something to tell it by.
+  private func rate(_ done: Int, _ now: Double) -> Double? {
+    guard let start, now - start.seconds >= 0.05, done > start.done else { return nil }
+    return Double(done - start.done) / (now - start.seconds)
+  }
+
+  private func show(_ done: Int, _ extra: String, _ now: Double, isEnd: Bool = false) {
+    let rate = rate(done, now)
+    let left = rate.flatMap { rate in total.map { Double(max(0, $0 - done)) / rate } }
     if style == .json {
       var members: [JSONValue.Member] = [
         .init("event", .string(isEnd ? "done" : "progress")), .init("what", .string(what)),
         .init("unit", .string(unit)), .init("done", .integer(done)),
       ]
       if let total { members.append(.init("total", .integer(total))) }
+      if let rate { members.append(.init("perSecond", .integer(Int(rate)))) }
+      if let left, !isEnd {
+        members.append(.init("secondsLeft", .number((left * 10).rounded() / 10)))
+      }
       if !extra.isEmpty { members.append(.init("note", .string(extra))) }
       Diagnostics.write(JSONValue.object(members).compact + "\n")
       return
     }
-    let amount = unit == "B" ? Numbers.bytes(done) : "\(Numbers.grouped(done)) \(unit)"
-    var line = "\(what): \(amount)"
+    var line = "\(what): \(amount(done))"
     if let total, total > 0 { line += " (\(min(100, done * 100 / total)) %)" }
+    if let rate { line += ", \(amount(Int(rate)))/s" }
+    if let left { line += ", \(Self.duration(left)) left" }
     if !extra.isEmpty { line += "  \(extra)" }
     Diagnostics.write("\r\u{1B}[K" + line)
     isOnLine = true
+  }
+
+  private func amount(_ count: Int) -> String {
+    unit == "B" ? Numbers.bytes(count) : "\(Numbers.grouped(count)) \(unit)"
+  }
+
+  /// `45 s`, `3 min 20 s`, `2 h 5 min`.
+  private static func duration(_ seconds: Double) -> String {
+    let seconds = Int(seconds.rounded(.up))
+    if seconds < 60 { return "\(seconds) s" }
+    if seconds < 3600 { return "\(seconds / 60) min \(seconds % 60) s" }
+    return "\(seconds / 3600) h \(seconds % 3600 / 60) min"
   }
 }

@@ -9,6 +9,11 @@ struct Input {
   /// How to call it in messages.
   var name: String { path ?? "standard input" }
 
+  /// Bytes of a file; nothing for what is not one.
+  var size: Int? {
+    path.map { Paths.size($0) } ?? nil
+  }
+
   private static let blockSize = 1 << 18
 
   /// Throws if it is missing, a folder, or may not be read.

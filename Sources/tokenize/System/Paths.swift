@@ -15,6 +15,14 @@ enum Paths {
     return unsafe stat(path, &status) == 0 ? Descriptor.kind(of: status) : nil
   }
 
+  /// The bytes of the file at a path; nothing for what is no file.
+  static func size(_ path: String) -> Int? {
+    var status = stat()
+    // As above.
+    guard unsafe stat(path, &status) == 0, Descriptor.kind(of: status) == .file else { return nil }
+    return Int(status.st_size)
+  }
+
   /// The permissions of what stands at a path.
   static func permissions(_ path: String) -> mode_t? {
     var status = stat()

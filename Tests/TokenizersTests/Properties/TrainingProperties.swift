@@ -60,15 +60,15 @@ struct TrainingProperties {
       }
       try pieces.endText()
     }
-    let one = dictionary(reference.takeCounts())
-    let other = dictionary(pieces.takeCounts())
+    let one = dictionary(try reference.takeCounts())
+    let other = dictionary(try pieces.takeCounts())
     #expect(one == other)
     #expect(one.count > 3000)
   }
 
-  private func dictionary(_ counts: PreTokenCounts) -> [[UInt8]: Int] {
+  private func dictionary(_ counts: borrowing PreTokenCounts) -> [[UInt8]: Int] {
     var dictionary: [[UInt8]: Int] = [:]
-    counts.forEach { preToken, count in
+    counts.forEach { preToken, count, _ in
       var bytes: [UInt8] = []
       for position in preToken.indices { bytes.append(preToken[position]) }
       dictionary[bytes] = count

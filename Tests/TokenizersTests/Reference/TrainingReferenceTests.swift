@@ -63,7 +63,7 @@ struct TrainingReferenceTests {
       preTokenizer: try PatternPreTokenizer(pattern), threads: threads)
     try counter.append(text.span)
     try counter.endText()
-    return try BPETrainer(goal: goal).train(counter.takeCounts())
+    return try BPETrainer(goal: goal).train(try counter.takeCounts())
   }
 
   private func lines(of result: BPETrainer.Result) -> [String] {

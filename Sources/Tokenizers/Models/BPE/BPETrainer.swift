@@ -3,15 +3,15 @@
 /// The rule is that of Hugging Face's byte-level `BpeTrainer`, byte for byte: 256 byte tokens in GPT-2's
 /// order; then always the pair with the highest count, overlapping windows counted ("aaa" holds (a, a)
 /// twice), each distinct pre-token counted once times its frequency; of equal counts the smallest
-/// (left id, right id); replaced from left to right without overlap. It stops at the size asked for, or
-/// when the best count falls below max(1, minimum frequency). The slow, obvious form is `NaiveTrainer`
-/// in the tests' support.
+/// (left id, right id), unless another `TieRule` is asked for; replaced from left to right without overlap.
+/// It stops at the size asked for, or when the best count falls below max(1, minimum frequency). The slow,
+/// obvious form is `NaiveTrainer` in the tests' support.
 public struct BPETrainer: Sendable {
   /// When enough has been learnt.
   public enum Goal: Hashable, Sendable {
     /// This many merges.
     case merges(Int)
-    /// A vocabulary of this many tokens: bytes, merges and special tokens.
+    /// A vocabulary of this many tokens: bytes, merges and special tokens, and those that are extended.
     case vocabularySize(Int)
   }
 
@@ -19,7 +19,7 @@ public struct BPETrainer: Sendable {
   public enum StopReason: String, Hashable, Sendable {
     /// What was asked for was reached.
     case goalReached
-    /// No pair is left: every pre-token is one token.
+    /// No pair is left: every pre-token is one token, or as long as tokens may be.
     case noPairLeft
     /// Every pair left occurs less often than the minimum frequency.
     case belowMinimumFrequency
@@ -27,31 +27,56 @@ public struct BPETrainer: Sendable {
 
   /// What was learnt.
   public struct Result: Sendable {
-    /// The merges in the order in which they were learnt; ids in GPT-2's layout, merges from 256.
+    /// The merges in the order of their ranks: those of the vocabulary that is extended, then those learnt.
     public let merges: [BPEModel.Merge]
-    /// How often each merge's pair occurred when it was chosen.
+    /// How many of them were learnt: the last ones.
+    public let learntCount: Int
+    /// How often the pair of each merge learnt occurred when it was chosen.
     public let counts: [Int]
     /// Why it ended.
     public let stopReason: StopReason
-    /// The vocabulary: bytes, merges, then the special tokens.
+    /// The vocabulary: bytes, merges, then the special tokens; of an extended one the old tokens under
+    /// their old ids, then the new merges and the new special tokens.
     public let vocabulary: Vocabulary
-    /// The special tokens with the ids that follow the last merge's.
+    /// The special tokens with their ids.
     public let specialTokens: SpecialTokens
+    /// Bytes of the corpus.
+    public let byteCount: Int
+    /// Tokens of the corpus before the first merge that was learnt.
+    public let initialTokenCount: Int
+    /// Tokens of the corpus in the end.
+    public let tokenCount: Int
   }
 
   /// When enough has been learnt.
   public var goal: Goal
   /// Pairs that occur less often are not merged; 0 and 1 mean the same.
   public var minimumFrequency: Int
+  /// Tokens are never made longer than this many bytes.
+  public var maximumTokenLength: Int?
+  /// What decides between pairs that occur equally often.
+  public var ties: TieRule
   /// Texts of special tokens: they get the last ids, in this order.
   public var specialTokens: [String]
+  /// A vocabulary to which merges are added: none of its ids and merges changes. It must split text as the
+  /// counts were made.
+  public var base: Tokenizer?
 
   /// A trainer with these options.
-  public init(goal: Goal, minimumFrequency: Int = 0, specialTokens: [String] = []) {
+  public init(
+    goal: Goal, minimumFrequency: Int = 0, maximumTokenLength: Int? = nil,
+    ties: TieRule = .huggingface, specialTokens: [String] = [], base: Tokenizer? = nil
+  ) {
     self.goal = goal
     self.minimumFrequency = minimumFrequency
+    self.maximumTokenLength = maximumTokenLength
+    self.ties = ties
     self.specialTokens = specialTokens
+    self.base = base
   }
+
+  /// By what the level of `PairCounts` is divided when it is lowered; tests change it.
+  package var levelStep = 16
 
   /// Learns from `counts`.
   ///
@@ -60,102 +85,58 @@ public struct BPETrainer: Sendable {
   /// - Complexity: O(n log n) for n bytes of distinct pre-tokens: each merge costs as much as its pair
   ///   has occurrences, not as much as the corpus.
   public func train(
-    _ counts: PreTokenCounts, progress: (_ done: Int, _ asked: Int) -> Bool = { _, _ in true }
+    _ counts: borrowing PreTokenCounts,
+    progress: (_ done: Int, _ asked: Int) -> Bool = { _, _ in true }
   ) throws(TrainingError) -> Result {
-    let mergeCount = try askedMergeCount()
-    guard counts.totalCount > 0 else { throw .emptyCorpus }
-    var state = try PairCounts(counts)
-    var merges: [BPEModel.Merge] = []
-    var chosenCounts: [Int] = []
+    let start = try TrainingStart(self)
+    var builder = start.makeRows()
+    try counts.forEach { (preToken, count, first) throws(TrainingError) in
+      try builder.append(preToken, count: count, first: first)
+    }
+    return try learn(start, &builder, progress)
+  }
+
+  /// Learns from a corpus, which is used up: the memory of its counts is given back before learning begins.
+  ///
+  /// Otherwise as above.
+  public func train(
+    _ corpus: CountedCorpus, progress: (_ done: Int, _ asked: Int) -> Bool = { _, _ in true }
+  ) throws(TrainingError) -> Result {
+    let start = try TrainingStart(self)
+    var builder = start.makeRows()
+    try corpus.forEach { (preToken, count, first) throws(TrainingError) in
+      try builder.append(preToken, count: count, first: first)
+    }
+    corpus.discard()
+    return try learn(start, &builder, progress)
+  }
+
+  private func learn(
+    _ start: TrainingStart, _ builder: inout TrainingRowsBuilder,
+    _ progress: (_ done: Int, _ asked: Int) -> Bool
+  ) throws(TrainingError) -> Result {
+    guard builder.weight > 0 else { throw .emptyCorpus }
+    let byteCount = builder.weight
+    let initialTokenCount = builder.tokenCount
+    var state = PairCounts(
+      builder.finish(), start.tokens, ties: ties, longestToken: maximumTokenLength ?? .max,
+      floor: max(1, minimumFrequency), levelStep: levelStep)
+    var merges: [(left: UInt32, right: UInt32)] = []
+    var counts: [Int] = []
+    var tokenCount = initialTokenCount
     var stopReason = StopReason.goalReached
-    while merges.count < mergeCount {
+    while merges.count < start.mergeCount {
       guard let best = state.popMostFrequent() else {
-        stopReason = .noPairLeft
+        stopReason = state.hasPairLeft() ? .belowMinimumFrequency : .noPairLeft
         break
       }
-      if best.count < minimumFrequency {
-        stopReason = .belowMinimumFrequency
-        break
-      }
-      let merged = UInt32(256 + merges.count)
-      state.merge(best, into: merged)
-      merges.append(
-        BPEModel.Merge(
-          left: TokenID(best.left), right: TokenID(best.right), merged: TokenID(merged)))
-      chosenCounts.append(best.count)
-      if !progress(merges.count, mergeCount) { throw .cancelled }
+      tokenCount -= state.merge(best)
+      merges.append((best.left, best.right))
+      counts.append(best.count)
+      if !progress(merges.count, start.mergeCount) { throw .cancelled }
     }
-    let (vocabulary, special) = try makeVocabulary(merges)
-    return Result(
-      merges: merges, counts: chosenCounts, stopReason: stopReason, vocabulary: vocabulary,
-      specialTokens: special)
-  }
-
-  private func askedMergeCount() throws(TrainingError) -> Int {
-    switch goal {
-    case .merges(let count):
-      guard count >= 0 else { throw .negativeMergeCount(count) }
-      return min(count, Int(UInt32.max) - 256 - specialTokens.count)
-    case .vocabularySize(let size):
-      let least = 256 + specialTokens.count
-      guard size >= least else { throw .vocabularySizeTooSmall(size, least: least) }
-      return min(size, Int(UInt32.max)) - least
-    }
-  }
-
-  private func makeVocabulary(
-    _ merges: [BPEModel.Merge]
-  ) throws(TrainingError) -> (Vocabulary, SpecialTokens) {
-    var tokens = ByteAlphabet.bytesInOrder.map { [$0] }
-    for merge in merges {
-      tokens.append(tokens[Int(merge.left.rawValue)] + tokens[Int(merge.right.rawValue)])
-    }
-    var entries: [SpecialTokens.Entry] = []
-    for text in specialTokens {
-      entries.append(.init(text: text, id: TokenID(UInt32(tokens.count))))
-      tokens.append(Array(text.utf8))
-    }
-    do {
-      let vocabulary = try Vocabulary(
-        tokens.enumerated().map { (bytes: $1, id: TokenID(UInt32($0))) })
-      return (vocabulary, SpecialTokens(entries))
-    } catch {
-      // Merges never make a token twice; a special token may spell one that they make.
-      throw .unusableSpecialTokens(error)
-    }
-  }
-}
-
-/// Why a vocabulary could not be trained.
-public enum TrainingError: Error, Hashable, Sendable {
-  /// The corpus holds no text.
-  case emptyCorpus
-  /// A number of merges below zero.
-  case negativeMergeCount(Int)
-  /// A vocabulary of this size has no room for bytes and special tokens.
-  case vocabularySizeTooSmall(Int, least: Int)
-  /// A special token is empty, given twice, or spells a token that was learnt.
-  case unusableSpecialTokens(VocabularyError)
-  /// The distinct pre-tokens take more than 4 GiB.
-  case tooManyDistinctPreTokens
-  /// The text could not be read as asked.
-  case text(TokenizerError)
-  /// The caller ended it.
-  case cancelled
-}
-
-extension TrainingError: CustomStringConvertible {
-  /// One sentence: what was met, what to try.
-  public var description: String {
-    switch self {
-    case .emptyCorpus: "the corpus holds no text to learn from"
-    case .negativeMergeCount(let count): "\(count) merges cannot be learnt; give 0 or more"
-    case .vocabularySizeTooSmall(let size, let least):
-      "a vocabulary of \(size) has no room for 256 bytes and the special tokens; give at least \(least)"
-    case .unusableSpecialTokens(let error): "the special tokens do not fit the vocabulary: \(error)"
-    case .tooManyDistinctPreTokens: "the distinct pre-tokens of the corpus take more than 4 GiB"
-    case .text(let error): error.description
-    case .cancelled: "training was ended before it was done"
-    }
+    return try start.result(
+      merges, counts: counts, stopReason, byteCount: byteCount,
+      tokenCounts: (initialTokenCount, tokenCount))
   }
 }

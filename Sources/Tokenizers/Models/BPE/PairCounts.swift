@@ -1,308 +1,324 @@
-/// The state of BPE training: every distinct pre-token as a row of tokens, how often each adjacent pair
-/// occurs, and where.
+/// The state of BPE training: how often each adjacent pair of tokens occurs, and where.
 ///
-/// **Rows.** All pre-tokens lie in one array, one position a byte, separated by `separator`. A token of
-/// n bytes takes n positions and stands, as its id, at the first and at the last of them; what lies
-/// between holds `inner`. So the neighbours of a token are found without links: the next one begins
-/// where this one ends, and the last position of the one before is the one before this one's first.
+/// **Counts** are weighted by the frequency of the pre-token and kept exact through each merge. All
+/// occurrences of a pair come into being in one step, the one that makes the younger of its tokens;
+/// afterwards they only grow fewer. So a pair that is too rare when it appears stays too rare.
 ///
-/// **Counts.** Weighted by the frequency of the pre-token, kept exact through each merge. The heap is
-/// lazy: counts of a pair only fall once it exists, so an entry that is too high is corrected when it
-/// comes to the top.
+/// **Levels.** Only pairs that occur at least `level` times are kept. When no such pair is left, the
+/// level is lowered and all pairs of the rows, which have become shorter by then, are counted anew. Of the
+/// many pairs that never come to be merged, most so cost an addition and nothing more: neither a place in
+/// a table nor a list of occurrences.
 ///
-/// **Occurrences.** The first positions of each pair's left token, in ascending order. All occurrences of
-/// a pair come into being in one step, the one that makes the younger of its tokens, so each list is
-/// written once, in one block; places where the pair has gone since are passed over when it is read.
+/// **Occurrences** are the places of each pair's left token, ascending. A list is written once, in one
+/// block; places where the pair has gone since are passed over when it is read.
 struct PairCounts {
   struct Pair {
     let left: UInt32
     let right: UInt32
     let count: Int
-    fileprivate let index: Int
+    let index: Int
   }
 
-  private static let separator = UInt32.max
-  private static let inner = UInt32.max - 1
+  /// What one neighbour of the merged pair amounts to.
+  private struct Neighbour {
+    /// how often it stands there, weighted
+    var weight = 0
+    /// in how many places
+    var places: UInt32 = 0
+    /// the index of the pair with it, `notKept` if there is none
+    var index: UInt32 = notKept
 
-  private var symbols: [UInt32]
-  /// Index of the pre-token at each position.
-  private let wordOfPosition: [UInt32]
-  private let frequencies: [Int]
-  private var lengths = [UInt32](repeating: 1, count: 256)
+    static let notKept = UInt32.max
+  }
 
-  private var indexOfPair = PairIndex()
-  private var counts: [Int] = []
-  private var occurrences: [Range<Int>] = []
-  private var positions: [UInt32] = []
-  private var heap = MinHeap<Candidate>()
+  let tokens: TrainingTokens
+  private let longestToken: Int
+  /// No pair that occurs less often is ever merged.
+  let floor: Int
+  let levelStep: Int
+  var level = Int.max
 
-  // Scratch of one merge, by token id: how often it stands left or right of the new token.
-  private var leftCounts = [Int](repeating: 0, count: 256)
-  private var rightCounts = [Int](repeating: 0, count: 256)
-  private var leftPlaces: [(token: UInt32, position: UInt32)] = []
-  private var rightPlaces: [(token: UInt32, position: UInt32)] = []
+  var rows: TrainingRows
+  /// How many places each token takes in the rows.
+  var lengths: [UInt32]
 
-  /// The most frequent pair is the smallest candidate; ties go to the smallest (left id, right id).
-  private struct Candidate: Comparable {
-    var count: Int
-    var pair: UInt64
-    var index: UInt32
+  /// Where the places of a pair lie in `places`.
+  struct PlaceList {
+    var start: Int
+    var end: Int
+  }
 
-    static func < (one: Candidate, other: Candidate) -> Bool {
-      one.count != other.count ? one.count > other.count : one.pair < other.pair
+  var indexOfPair = PairIndex()
+  /// Left and right token of each pair that is kept, by its index.
+  var pairs: [UInt64] = []
+  var counts: [Int] = []
+  var lists: [PlaceList] = []
+  var places: [UInt32] = []
+  /// How many places the lists have room for.
+  var placeCount = 0
+  private let ties: TieRule
+  var queue: PairQueue
+
+  // Scratch of one merge, by token: what stands left and right of the new token.
+  private var lefts: [Neighbour]
+  private var rights: [Neighbour]
+  private var visited = Visited()
+
+  /// What was met on the way through a list of occurrences.
+  private struct Visited {
+    /// each occurrence: the token or mark on its left, the one on its right, where it begins
+    var occurrences: [(left: UInt32, right: UInt32, place: UInt32)] = []
+    /// each different token on the left, and on the right
+    var lefts: [UInt32] = []
+    var rights: [UInt32] = []
+
+    mutating func removeAll() {
+      occurrences.removeAll(keepingCapacity: true)
+      lefts.removeAll(keepingCapacity: true)
+      rights.removeAll(keepingCapacity: true)
     }
   }
 
-  init(_ preTokens: PreTokenCounts) throws(TrainingError) {
-    let size = preTokens.distinctByteCount + preTokens.distinctCount + 1
-    guard size < Int(Self.inner) else { throw .tooManyDistinctPreTokens }
-    var symbols: [UInt32] = [Self.separator]
-    symbols.reserveCapacity(size)
-    var words: [UInt32] = [0]
-    words.reserveCapacity(size)
-    var frequencies: [Int] = []
-    frequencies.reserveCapacity(preTokens.distinctCount)
-    let order = ByteAlphabet.orderOfByte
-    preTokens.forEach { preToken, count in
-      let word = UInt32(frequencies.count)
-      for position in preToken.indices {
-        symbols.append(UInt32(order[Int(preToken[position])]))
-        words.append(word)
-      }
-      symbols.append(Self.separator)
-      words.append(word)
-      frequencies.append(count)
-    }
-    self.symbols = symbols
-    self.wordOfPosition = words
-    self.frequencies = frequencies
-    countInitialPairs()
+  /// - Parameters:
+  ///   - rows: The corpus.
+  ///   - tokens: The tokens that it consists of.
+  ///   - ties: What decides between pairs of the same count.
+  ///   - longestToken: No token of more bytes is made.
+  ///   - floor: Pairs that occur less often are not merged; at least 1.
+  ///   - levelStep: By what the level is divided when it is lowered.
+  init(
+    _ rows: consuming TrainingRows, _ tokens: TrainingTokens, ties: TieRule, longestToken: Int,
+    floor: Int, levelStep: Int
+  ) {
+    self.rows = rows
+    self.tokens = tokens
+    self.ties = ties
+    self.longestToken = longestToken
+    self.floor = floor
+    self.levelStep = levelStep
+    lengths = [UInt32](repeating: 1, count: tokens.count)
+    lefts = [Neighbour](repeating: Neighbour(), count: tokens.count)
+    rights = lefts
+    queue = PairQueue(ties, tokens)
   }
 
-  /// Counts pairs of bytes, then writes their lists of occurrences one behind the other.
-  private mutating func countInitialPairs() {
-    var pairCounts = [Int](repeating: 0, count: 1 << 16)
-    var placeCounts = [Int](repeating: 0, count: 1 << 16)
-    for position in 1..<max(1, symbols.count - 1) {
-      let left = symbols[position]
-      let right = symbols[position + 1]
-      if left >= 256 || right >= 256 { continue }
-      let pair = Int(left << 8 | right)
-      pairCounts[pair] += frequencies[Int(wordOfPosition[position])]
-      placeCounts[pair] += 1
-    }
-    var nextPlace = [Int](repeating: 0, count: 1 << 16)
-    var total = 0
-    for pair in 0..<(1 << 16) where placeCounts[pair] > 0 {
-      nextPlace[pair] = total
-      addPair(
-        UInt32(pair >> 8), UInt32(pair & 0xFF), count: pairCounts[pair],
-        places: total..<total + placeCounts[pair])
-      total += placeCounts[pair]
-    }
-    heap.restoreOrder()
-    positions = [UInt32](repeating: 0, count: total)
-    for position in 1..<max(1, symbols.count - 1) {
-      let left = symbols[position]
-      let right = symbols[position + 1]
-      if left >= 256 || right >= 256 { continue }
-      let pair = Int(left << 8 | right)
-      positions[nextPlace[pair]] = UInt32(position)
-      nextPlace[pair] += 1
-    }
-  }
-
-  private mutating func addPair(_ left: UInt32, _ right: UInt32, count: Int, places: Range<Int>) {
-    let index = counts.count
-    counts.append(count)
-    occurrences.append(places)
-    indexOfPair.insert(left, right, index: UInt32(index))
-    heap.appendUnordered(
-      Candidate(count: count, pair: UInt64(left) << 32 | UInt64(right), index: UInt32(index)))
-  }
-
-  /// Takes the most frequent pair out, or nothing if no pair occurs any more.
+  /// Takes the pair that is to be merged next out, or nothing if no pair occurs as often as `floor`.
   mutating func popMostFrequent() -> Pair? {
-    while let first = heap.first {
-      let count = counts[Int(first.index)]
-      if count == first.count {
-        _ = heap.popFirst()
-        return Pair(
-          left: UInt32(truncatingIfNeeded: first.pair >> 32),
-          right: UInt32(truncatingIfNeeded: first.pair), count: count, index: Int(first.index))
+    while true {
+      while let first = queue.first {
+        let index = Int(first.index)
+        let count = counts[index]
+        if count < level {
+          queue.removeFirst(pairs)
+          continue
+        }
+        let key = ties == .firstSeen ? firstLivePlace(index) : first.key
+        if count == first.count, key == first.key {
+          queue.removeFirst(pairs)
+          return Pair(
+            left: UInt32(pairs[index] >> 32), right: UInt32(truncatingIfNeeded: pairs[index]),
+            count: count, index: index)
+        }
+        queue.replaceFirst(
+          with: PairQueue.Candidate(count: count, key: key, index: first.index), pairs)
       }
-      if count > 0 {
-        heap.replaceFirst(with: Candidate(count: count, pair: first.pair, index: first.index))
-      } else {
-        _ = heap.popFirst()
-      }
+      if level <= floor { return nil }
+      lowerLevel()
     }
-    return nil
   }
 
-  /// Replaces every occurrence of `pair`, from left to right, by the new token `merged`.
+  /// Where a pair stands first; its list begins there from now on.
+  private mutating func firstLivePlace(_ index: Int) -> UInt64 {
+    let left = UInt32(pairs[index] >> 32)
+    let right = UInt32(truncatingIfNeeded: pairs[index])
+    while lists[index].start < lists[index].end {
+      let start = Int(places[lists[index].start])
+      if rows.symbols[start] == left,
+        rows.symbols[start + Int(lengths[Int(left)])] == right
+      {
+        return UInt64(start)
+      }
+      lists[index].start += 1
+    }
+    return .max
+  }
+
+  /// Replaces every occurrence of `pair`, from left to right, by a new token.
   ///
   /// For each occurrence, x a b y becomes x z y: (x, a) and (b, y) fall by the pre-token's frequency,
   /// (x, z) and (z, y) rise by it. Both changes are the same for all occurrences with the same x or y, so
   /// they are added up by x and by y first, and each pair is looked up once. That holds too where a
   /// neighbour is itself an occurrence: a b a b first raises (z, a), which the second one lowers again.
-  mutating func merge(_ pair: Pair, into merged: UInt32) {
-    let leftLength = lengths[Int(pair.left)]
-    let rightLength = lengths[Int(pair.right)]
-    let length = leftLength + rightLength
-    lengths.append(length)
-    leftCounts.append(0)
-    rightCounts.append(0)
-    leftPlaces.removeAll(keepingCapacity: true)
-    rightPlaces.removeAll(keepingCapacity: true)
+  ///
+  /// - Returns: How many tokens fewer the corpus has.
+  mutating func merge(_ pair: Pair) -> Int {
+    let merged = UInt32(tokens.count)
+    tokens.append(pair.left, pair.right)
+    lengths.append(lengths[Int(pair.left)] + lengths[Int(pair.right)])
+    lefts.append(Neighbour())
+    rights.append(Neighbour())
+    counts[pair.index] = 0
+    let replaced = replaceOccurrences(of: pair, by: merged)
+    let firstNew = pairs.count
+    updatePairs(pair, merged)
+    if firstNew < pairs.count {
+      writeLists(pair, merged)
+      for index in firstNew..<pairs.count { enqueue(index) }
+    }
+    for token in visited.lefts { lefts[Int(token)] = Neighbour() }
+    for token in visited.rights { rights[Int(token)] = Neighbour() }
+    visited.removeAll()
+    return replaced
+  }
 
+  private mutating func replaceOccurrences(of pair: Pair, by merged: UInt32) -> Int {
     // Taken out of self and put back, so that each is one span for the whole loop.
     var takenSymbols: [UInt32] = []
-    var takenLefts: [Int] = []
-    var takenRights: [Int] = []
-    swap(&takenSymbols, &symbols)
-    swap(&takenLefts, &leftCounts)
-    swap(&takenRights, &rightCounts)
+    var takenLefts: [Neighbour] = []
+    var takenRights: [Neighbour] = []
+    var visited = Visited()
+    swap(&takenSymbols, &rows.symbols)
+    swap(&takenLefts, &lefts)
+    swap(&takenRights, &rights)
+    swap(&visited, &self.visited)
+    var total = 0
     do {
       var symbols = takenSymbols.mutableSpan
-      let list = positions[occurrences[pair.index]]
-      let words = wordOfPosition
-      let frequencies = frequencies
-      let lengths = lengths
-      var leftCounts = takenLefts.mutableSpan
-      var rightCounts = takenRights.mutableSpan
-      for start in list {
-        let middle = start + leftLength
-        guard symbols[Int(start)] == pair.left, symbols[Int(middle)] == pair.right else { continue }
-        let frequency = frequencies[Int(words[Int(start)])]
-        let last = start + length - 1
-        let before = symbols[Int(start) - 1]
-        let after = symbols[Int(last) + 1]
-        symbols[Int(middle) - 1] = Self.inner
-        symbols[Int(middle)] = Self.inner
-        symbols[Int(start)] = merged
-        symbols[Int(last)] = merged
-        if before != Self.separator {
-          leftCounts[Int(before)] += frequency
-          leftPlaces.append((before, start - lengths[Int(before)]))
+      var lefts = takenLefts.mutableSpan
+      var rights = takenRights.mutableSpan
+      let lengths = lengths.span
+      let leftLength = Int(lengths[Int(pair.left)])
+      let length = Int(lengths[Int(merged)])
+      let list = places.span.extracting(lists[pair.index].start..<lists[pair.index].end)
+      // The sums of weights cannot overflow: the builder of the rows has added all of them up.
+      for index in list.indices {
+        let start = Int(list[index])
+        let middle = start &+ leftLength
+        guard symbols[start] == pair.left, symbols[middle] == pair.right else { continue }
+        let last = start &+ length &- 1
+        let before = symbols[start &- 1]
+        let after = symbols[last &+ 1]
+        // To the left, to the mark of the row.
+        var place = start &- 1
+        var mark = before
+        while mark & TrainingRows.mark == 0 {
+          place &-= Int(lengths[Int(mark)])
+          mark =
+            start &- place > TrainingRows.longRow
+            ? rows.markOfLongRow(start, in: symbols.span) : symbols[place]
         }
-        if after != Self.separator {
-          rightCounts[Int(after)] += frequency
-          rightPlaces.append((after, start))
+        let frequency = rows.frequency(mark)
+        total &+= frequency
+        symbols[middle &- 1] = TrainingRows.inner
+        symbols[middle] = TrainingRows.inner
+        symbols[start] = merged
+        symbols[last] = merged
+        if before & TrainingRows.mark == 0 {
+          if lefts[Int(before)].places == 0 { visited.lefts.append(before) }
+          lefts[Int(before)].weight &+= frequency
+          lefts[Int(before)].places &+= 1
         }
+        if after & TrainingRows.mark == 0 {
+          if rights[Int(after)].places == 0 { visited.rights.append(after) }
+          rights[Int(after)].weight &+= frequency
+          rights[Int(after)].places &+= 1
+        }
+        visited.occurrences.append((before, after, UInt32(truncatingIfNeeded: start)))
       }
     }
-    swap(&takenSymbols, &symbols)
-    swap(&takenLefts, &leftCounts)
-    swap(&takenRights, &rightCounts)
-    counts[pair.index] = 0
-
-    // Lists of places are grouped by neighbour; the sort is stable by position, the low half.
-    let lefts = Self.group(&leftPlaces)
-    for group in lefts {
-      let token = leftPlaces[group.lowerBound].token
-      if let index = indexOfPair.find(token, pair.left), Int(index) != pair.index {
-        counts[Int(index)] -= leftCounts[Int(token)]
-      }
-    }
-    let rights = Self.group(&rightPlaces)
-    for group in rights {
-      let token = rightPlaces[group.lowerBound].token
-      if let index = indexOfPair.find(pair.right, token), Int(index) != pair.index {
-        counts[Int(index)] -= rightCounts[Int(token)]
-      }
-    }
-    addNewPairs(pair, merged, lefts, rights)
-    for group in lefts { leftCounts[Int(leftPlaces[group.lowerBound].token)] = 0 }
-    for group in rights { rightCounts[Int(rightPlaces[group.lowerBound].token)] = 0 }
+    swap(&takenSymbols, &rows.symbols)
+    swap(&takenLefts, &lefts)
+    swap(&takenRights, &rights)
+    swap(&visited, &self.visited)
+    return total
   }
 
-  /// Adds the pairs that the new token forms with its neighbours, where any are left.
-  private mutating func addNewPairs(
-    _ pair: Pair, _ merged: UInt32, _ lefts: [Range<Int>], _ rights: [Range<Int>]
-  ) {
-    for group in lefts {
-      let token = leftPlaces[group.lowerBound].token
-      addNewPair(token, merged, count: leftCounts[Int(token)], leftPlaces[group])
+  /// Changes the counts of the pairs that were there, and adds those that the new token forms, without
+  /// their places yet.
+  private mutating func updatePairs(_ pair: Pair, _ merged: UInt32) {
+    for token in visited.lefts {
+      let left = lefts[Int(token)]
+      lower(token, pair.left, by: left.weight, except: pair.index)
+      lefts[Int(token)].index = addPair(
+        token, merged, count: left.weight, places: Int(left.places))
     }
-    for group in rights {
-      let token = rightPlaces[group.lowerBound].token
+    for token in visited.rights {
+      let right = rights[Int(token)]
+      lower(pair.right, token, by: right.weight, except: pair.index)
       // A right neighbour that became part of a new token itself: z a b is z z now.
-      let gone = token == pair.left ? leftCounts[Int(merged)] : 0
-      addNewPair(merged, token, count: rightCounts[Int(token)] - gone, rightPlaces[group])
+      let gone = token == pair.left ? lefts[Int(merged)].weight : 0
+      rights[Int(token)].index = addPair(
+        merged, token, count: right.weight - gone, places: Int(right.places))
     }
   }
 
-  private mutating func addNewPair(
-    _ left: UInt32, _ right: UInt32, count: Int,
-    _ places: ArraySlice<(token: UInt32, position: UInt32)>
+  private mutating func lower(
+    _ left: UInt32, _ right: UInt32, by weight: Int, except merging: Int
   ) {
-    if count <= 0 { return }
-    let index = counts.count
-    let start = positions.count
-    for place in places { positions.append(place.position) }
-    counts.append(count)
-    occurrences.append(start..<positions.count)
-    indexOfPair.insert(left, right, index: UInt32(index))
-    heap.insert(
-      Candidate(count: count, pair: UInt64(left) << 32 | UInt64(right), index: UInt32(index)))
+    guard let index = indexOfPair.find(Self.key(left, right)), index != merging else { return }
+    counts[index] -= weight
   }
 
-  /// Brings places of the same token together, positions ascending, and returns where each group lies.
-  private static func group(_ places: inout [(token: UInt32, position: UInt32)]) -> [Range<Int>] {
-    places.sort { ($0.token, $0.position) < ($1.token, $1.position) }
-    var groups: [Range<Int>] = []
-    var start = 0
-    for position in places.indices where position > start {
-      if places[position].token != places[start].token {
-        groups.append(start..<position)
-        start = position
+  static func key(_ left: UInt32, _ right: UInt32) -> UInt64 {
+    UInt64(left) << 32 | UInt64(right)
+  }
+
+  /// Adds a pair if it is to be kept, with room for its places and not in the queue yet.
+  ///
+  /// - Returns: Its index, or `notKept`.
+  mutating func addPair(
+    _ left: UInt32, _ right: UInt32, count: Int, places room: Int
+  ) -> UInt32 {
+    guard count >= level, isAllowed(left, right) else { return Neighbour.notKept }
+    let index = pairs.count
+    pairs.append(Self.key(left, right))
+    counts.append(count)
+    lists.append(PlaceList(start: placeCount, end: placeCount))
+    placeCount += room
+    indexOfPair.insert(Self.key(left, right), index: index)
+    return UInt32(index)
+  }
+
+  /// Whether these two may become a token.
+  func isAllowed(_ left: UInt32, _ right: UInt32) -> Bool {
+    tokens.length(left) + tokens.length(right) <= longestToken && !tokens.isKnown(left, right)
+  }
+
+  /// Writes the places of the pairs just added, ascending as the occurrences were visited.
+  private mutating func writeLists(_ pair: Pair, _ merged: UInt32) {
+    extendPlaces()
+    var visited = Visited()
+    swap(&visited, &self.visited)
+    for visit in visited.occurrences {
+      if visit.left & TrainingRows.mark == 0 {
+        let index = lefts[Int(visit.left)].index
+        if index != Neighbour.notKept {
+          appendPlace(visit.place - lengths[Int(visit.left)], to: Int(index))
+        }
+      }
+      if visit.right & TrainingRows.mark == 0 {
+        let index = rights[Int(visit.right)].index
+        if index != Neighbour.notKept { appendPlace(visit.place, to: Int(index)) }
       }
     }
-    if start < places.count { groups.append(start..<places.count) }
-    return groups
-  }
-}
-
-/// Where each pair's count and occurrences are kept: open addressing, at most half full.
-struct PairIndex {
-  private var keys = [UInt64](repeating: .max, count: 1 << 12)
-  private var values = [UInt32](repeating: 0, count: 1 << 12)
-  private var count = 0
-
-  /// The index given to this pair, if any.
-  func find(_ left: UInt32, _ right: UInt32) -> UInt32? {
-    let pair = UInt64(left) << 32 | UInt64(right)
-    var position = Self.position(of: pair, keys.count)
-    while keys[position] != .max {
-      if keys[position] == pair { return values[position] }
-      position = (position + 1) & (keys.count - 1)
-    }
-    return nil
+    swap(&visited, &self.visited)
   }
 
-  /// Gives an index to a pair that has none.
-  mutating func insert(_ left: UInt32, _ right: UInt32, index: UInt32) {
-    if count * 2 >= keys.count { grow() }
-    place(UInt64(left) << 32 | UInt64(right), index)
-    count += 1
+  /// Makes `places` as large as the lists need it.
+  mutating func extendPlaces() {
+    places.append(contentsOf: repeatElement(0, count: placeCount - places.count))
   }
 
-  private mutating func grow() {
-    let old = (keys, values)
-    keys = [UInt64](repeating: .max, count: old.0.count * 4)
-    values = [UInt32](repeating: 0, count: old.0.count * 4)
-    for (key, value) in zip(old.0, old.1) where key != .max { place(key, value) }
+  @inline(__always)
+  mutating func appendPlace(_ place: UInt32, to index: Int) {
+    places[lists[index].end] = place
+    lists[index].end += 1
   }
 
-  private mutating func place(_ pair: UInt64, _ value: UInt32) {
-    var position = Self.position(of: pair, keys.count)
-    while keys[position] != .max { position = (position + 1) & (keys.count - 1) }
-    keys[position] = pair
-    values[position] = value
-  }
-
-  private static func position(of pair: UInt64, _ size: Int) -> Int {
-    Int(truncatingIfNeeded: ((pair ^ (pair >> 29)) &* 0x9E37_79B9_7F4A_7C15) >> 32) & (size - 1)
+  /// Puts a pair whose places are known into the queue.
+  mutating func enqueue(_ index: Int) {
+    let key = queue.key(pairs[index], firstPlace: places[lists[index].start])
+    queue.insert(
+      PairQueue.Candidate(count: counts[index], key: key, index: UInt32(index)), pairs)
   }
 }
