@@ -35,8 +35,6 @@ extension Tokenizer {
   ) throws(TokenizerError) -> [TokenID] {
     var ids: [TokenID] = []
     if threads <= 1 {
-      // Room for what prose takes: memory that is not used is not touched either.
-      ids.reserveCapacity(bytes.count / 3 + 16)
       try TextEncoder(self, options).encode(bytes, into: &ids)
     } else {
       ids = ParallelWork.joined(
@@ -94,6 +92,8 @@ public final class TextEncoder {
   /// - Complexity: O(n) in the bytes of the text, O(n log n) in those of a pre-token.
   public func encode(_ text: Span<UInt8>, into ids: inout [TokenID]) throws(TokenizerError) {
     let countBefore = ids.count
+    // Short texts leave it to the array to grow, which takes account of what it held before.
+    if text.count >= 1 << 20 { reserve(text.count / 3, in: &ids) }
     do throws(TokenizerError) {
       var start = 0
       if options.special != .text {
@@ -110,6 +110,18 @@ public final class TextEncoder {
     } catch {
       ids.removeSubrange(countBefore...)
       throw error
+    }
+  }
+
+  /// Makes room for what prose takes: memory that is not used is not touched either.
+  private func reserve(_ room: Int, in ids: inout [TokenID]) {
+    if ids.capacity - ids.count >= room { return }
+    ids.reserveCapacity(ids.count + room)
+    // The room behind the ids that there are; nothing is written through the pointer.
+    ids.append(addingCapacity: room) { output in
+      unsafe output.withUnsafeMutableBufferPointer { buffer, _ in
+        unsafe HugePages.advise(UnsafeMutableRawBufferPointer(buffer))
+      }
     }
   }
 

@@ -10,7 +10,8 @@ struct Worker: ParsableCommand {
     commandName: "worker",
     abstract: "Encode one text several times in this process; print one JSON object.",
     discussion: """
-      Every pass keeps all ids until it ends, as the other programs do. The passes share one encoder. \
+      Every pass keeps all ids until it ends, as the other programs do. The passes share one encoder, and \
+      on one thread one array for the ids. \
       Loading the vocabulary, reading the text and hashing the ids are outside of the times.
       """)
 
@@ -38,33 +39,59 @@ struct Worker: ParsableCommand {
     let tokenizer = try Tokenizer(contentsOf: vocab, engine: engine)
     let load = seconds(clock.now - begin)
     let bytes = try FileBytes.read(text)
-    let encoder = StreamEncoder(tokenizer, threads: threads)
-    var ids: [[TokenID]] = []
-    let cold = seconds(try clock.measure { ids = try Self.encode(bytes.span, encoder) })
-    let tokens = ids.reduce(0) { $0 + $1.count }
-    let hash = digest(ids)
+    var run = EncodingRun(tokenizer, threads: threads)
+    let cold = seconds(try clock.measure { try run.encode(bytes.span) })
+    let tokens = run.count
+    let hash = digest(run.ids)
     var warm: [JSONValue] = []
     for _ in 0..<passes {
-      ids = []
-      warm.append(
-        .number(seconds(try clock.measure { ids = try Self.encode(bytes.span, encoder) })))
-      guard ids.reduce(0, { $0 + $1.count }) == tokens else {
+      run.forget()
+      warm.append(.number(seconds(try clock.measure { try run.encode(bytes.span) })))
+      guard run.count == tokens else {
         throw WrongAnswer(what: "a later pass gave another number of ids")
       }
     }
-    guard digest(ids) == hash else { throw WrongAnswer(what: "a later pass gave other ids") }
+    guard digest(run.ids) == hash else { throw WrongAnswer(what: "a later pass gave other ids") }
     print(
       JSONValue.members([
         "bytes": .integer(bytes.count), "load": .number(load), "cold": .number(cold),
         "warm": .array(warm), "tokens": .integer(tokens), "sha256": .string(hash),
       ]).compact)
   }
+}
 
-  private static func encode(
-    _ text: Span<UInt8>, _ encoder: StreamEncoder
-  ) throws(TokenizerError) -> [[TokenID]] {
-    let pieces = try encoder.append(text)
-    return pieces + (try encoder.finish())
+/// What a user of the library keeps from text to text: on one thread an encoder and an array that it writes
+/// to again, on several a stream.
+private struct EncodingRun {
+  private enum Encoder {
+    case text(TextEncoder)
+    case stream(StreamEncoder)
+  }
+
+  private let encoder: Encoder
+  private(set) var ids: [[TokenID]] = [[]]
+
+  init(_ tokenizer: Tokenizer, threads: Int) {
+    encoder =
+      threads == 1
+      ? .text(TextEncoder(tokenizer)) : .stream(StreamEncoder(tokenizer, threads: threads))
+  }
+
+  var count: Int { ids.reduce(0) { $0 + $1.count } }
+
+  mutating func forget() {
+    if case .text = encoder {
+      ids[0].removeAll(keepingCapacity: true)
+    } else {
+      ids = []
+    }
+  }
+
+  mutating func encode(_ text: Span<UInt8>) throws {
+    switch encoder {
+    case .text(let encoder): try encoder.encode(text, into: &ids[0])
+    case .stream(let encoder): ids = try encoder.append(text) + encoder.finish()
+    }
   }
 }
 
