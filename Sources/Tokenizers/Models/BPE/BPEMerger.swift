@@ -11,13 +11,10 @@
   /// of the heap do.
   static let longestScan = 64
 
-  /// Bytes of pre-tokens that are merged by look-up before the table is made.
-  private static let patience = 1 << 15
-
   /// nil as long as pre-tokens are merged by look-up.
   private(set) var made: BPEMerges.Made?
   private var byLookup: LookupMerger?
-  /// Bytes merged by look-up.
+  /// Bytes that this merger has merged by look-up.
   private var byteCount = 0
   private let model: BPEModel
   /// For long pre-tokens; nil until one comes, and for models that only the heap can do.
@@ -59,7 +56,8 @@
   /// Whether a pre-token is to be merged by look-up.
   private mutating func prefersLookup(_ count: Int) -> Bool {
     byteCount += count
-    return byLookup != nil && count <= LookupMerger.longest && byteCount <= Self.patience
+    return byLookup != nil && count <= LookupMerger.longest
+      && byteCount <= model.lazyMerges.patience
   }
 
   /// The table, made now if it is not there.

@@ -21,6 +21,13 @@ final class BPEMerges: Sendable {
 
   /// How pairs are ranked before the table is made; nil where it was made at once.
   let order: Order?
+  /// Bytes of pre-tokens that each encoder merges by look-up before it asks for the table. To find the merges of
+  /// a rank table takes longer than to make a table of merges that are known.
+  var patience: Int {
+    if case .positions = order { return 1 << 15 }
+    return 1 << 12
+  }
+
   private let idOfByte: [TokenID]
   private let vocabulary: Vocabulary
   /// What a caller has said; of a rank table the merges say it.
