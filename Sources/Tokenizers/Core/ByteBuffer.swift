@@ -40,6 +40,8 @@
 
   /// Appends bytes.
   package mutating func append(_ bytes: Span<UInt8>) {
+    // A buffer without memory has no address to copy none to.
+    if bytes.isEmpty { return }
     reserve(bytes.count)
     // There is room for all of them.
     _ = unsafe bytes.withUnsafeBufferPointer { bytes in
