@@ -122,12 +122,17 @@ public struct Vocabulary: Sendable {
 
   /// The id of the token with exactly these bytes, or nothing if there is none. O(length).
   public func id(of bytes: Span<UInt8>) -> TokenID? {
+    position(of: bytes).map { TokenID(ids[$0]) }
+  }
+
+  /// The position among the ids of the token with exactly these bytes, or nothing if there is none.
+  func position(of bytes: Span<UInt8>) -> Int? {
     if bytes.isEmpty || bytes.count > longestLength { return nil }
     return unsafe withLookup { lookup in
       // The span's own bytes, which it holds for the length of the call.
       unsafe bytes.withUnsafeBufferPointer { bytes in
         guard let start = bytes.baseAddress else { return nil }
-        return unsafe lookup.position(of: start, count: bytes.count).map { TokenID(ids[$0]) }
+        return unsafe lookup.position(of: start, count: bytes.count)
       }
     }
   }

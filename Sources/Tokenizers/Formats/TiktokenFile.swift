@@ -20,6 +20,15 @@ public enum TiktokenFile {
   public static func read(
     _ file: [UInt8], specialTokens: [SpecialTokens.Entry] = []
   ) throws(FormatError) -> Contents {
+    let vocabulary = try readVocabulary(file, specialTokens: specialTokens)
+    let (merges, unreachable) = merges(of: vocabulary, except: Set(specialTokens.map(\.id)))
+    return Contents(vocabulary: vocabulary, merges: merges, unreachable: unreachable)
+  }
+
+  /// Reads the tokens alone. What is wrong in a file shows here: any tokens imply merges.
+  static func readVocabulary(
+    _ file: [UInt8], specialTokens: [SpecialTokens.Entry]
+  ) throws(FormatError) -> Vocabulary {
     var tokens = try readTokens(file)
     for special in specialTokens {
       tokens.arena += special.text.utf8
@@ -34,8 +43,7 @@ public enum TiktokenFile {
     for byte in UInt8.min...UInt8.max where vocabulary.id(of: [byte]) == nil {
       throw FormatError(place: .file, message: "\(VocabularyError.missingByte(byte))")
     }
-    let (merges, unreachable) = merges(of: vocabulary, except: Set(specialTokens.map(\.id)))
-    return Contents(vocabulary: vocabulary, merges: merges, unreachable: unreachable)
+    return vocabulary
   }
 
   /// Reads all lines: one in the usual spelling at once, any other by `readLine`.

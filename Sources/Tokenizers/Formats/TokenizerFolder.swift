@@ -159,12 +159,10 @@ extension Tokenizer {
     }
     let special = known?.specialTokens ?? []
     do {
-      let contents = try TiktokenFile.read(file, specialTokens: special)
       let model = try BPEModel(
-        vocabulary: contents.vocabulary, merges: contents.merges,
+        rankTable: try TiktokenFile.readVocabulary(file, specialTokens: special),
         preTokenizer: try engine.makePreTokenizer(for: splitPattern),
-        specialTokens: SpecialTokens(special),
-        looksUpWholePreTokens: !contents.unreachable.isEmpty, mergesFit: true)
+        specialTokens: SpecialTokens(special))
       return Tokenizer(
         model: model, specialTokens: SpecialTokens(special), splitPattern: splitPattern)
     } catch let error as FormatError {

@@ -1,3 +1,4 @@
+import Synchronization
 import Tokenizers
 
 /// Ids as bytes, many at a time: what several threads can do at once for parts of one document.
@@ -34,27 +35,55 @@ enum IDFormatter: Sendable {
   }
 }
 
-/// The digits of all ids up to a largest one, worked out once.
+/// The digits of all ids up to a largest one, worked out once there are enough ids to write.
 ///
 /// An entry is eight bytes: a space, at most six digits, and in the last byte how many of them count.
 final class DecimalTable: Sendable {
-  private let entries: [UInt64]
+  /// Ids that are written without the table: fewer are not worth making it.
+  private static let patience = 4096
+
+  private enum State {
+    case waiting(count: Int)
+    case made([UInt64])
+  }
+
+  private let largest: Int
+  private let state = Mutex(State.waiting(count: 0))
 
   /// - Parameter largest: The largest id that is looked up; what does not fit is worked out each time.
-  init(largest: Int) {
+  init(largest: Int) { self.largest = largest }
+
+  /// The entries, for `count` more ids; none as long as they are not worth making.
+  private func entries(for count: Int) -> [UInt64] {
+    state.withLock { state in
+      switch state {
+      case .made(let entries): return entries
+      case .waiting(let before) where before + count < Self.patience:
+        state = .waiting(count: before + count)
+        return []
+      case .waiting:
+        let entries = Self.entries(to: min(largest, 999_999))
+        state = .made(entries)
+        return entries
+      }
+    }
+  }
+
+  private static func entries(to largest: Int) -> [UInt64] {
     var entries: [UInt64] = []
-    entries.reserveCapacity(min(largest, 999_999) + 1)
-    for value in 0..<UInt64(min(largest, 999_999) + 1) {
+    entries.reserveCapacity(largest + 1)
+    for value in 0..<UInt64(largest + 1) {
       // That of the number without its last digit, and the digit behind it.
       let rest: UInt64 = value < 10 ? 0x20 | (1 << 56) : entries[Int(value / 10)]
       let digit = (value % 10 + 0x30) << (8 * (rest >> 56))
       entries.append((rest + (1 << 56)) | digit)
     }
-    self.entries = entries
+    return entries
   }
 
   /// Appends each id after a space.
   func append(_ ids: [TokenID], to bytes: inout ByteBuffer) {
+    let entries = entries(for: ids.count)
     // Eight bytes are written for each id that has an entry, and up to eleven are for others.
     unsafe bytes.append(room: 11 * ids.count + 8) { output in
       unsafe entries.withUnsafeBufferPointer { entries in

@@ -1,16 +1,21 @@
-/// Merges the bytes of one pre-token: three algorithms with the same result, chosen by length and model.
+/// Merges the bytes of one pre-token: four algorithms with the same result, chosen by length and model.
 ///
 /// All give what "join the leftmost adjacent pair with the lowest rank" gives. The scan looks at every pair
 /// for each merge, O(n²) but within a few cache lines. The heap keeps pairs in order, O(n log n), with much
 /// memory. `BacktrackingMerger` is linear, for models that merge in an orderly way, which nearly all do; its
-/// tables are made when there is enough for it to do. The slow, obvious form of all is `NaiveBPE` in the
+/// tables are made when there is enough for it to do. `LookupMerger` needs no table: it merges until there is
+/// enough to do for the table of merges itself to be worth making. The slow, obvious form of all is `NaiveBPE` in the
 /// tests' support.
 @safe struct BPEMerger: ~Copyable {
   /// Longest pre-token, in bytes, that is merged by scanning. At 64 pairs a scan costs what a few steps
   /// of the heap do.
   static let longestScan = 64
 
-  private let table: MergeTableStorage
+  /// nil as long as pre-tokens are merged by look-up.
+  private(set) var made: BPEMerges.Made?
+  private var byLookup: LookupMerger?
+  /// Bytes that this merger has merged by look-up.
+  private var byteCount = 0
   private let model: BPEModel
   /// For long pre-tokens; nil until one comes, and for models that only the heap can do.
   private var backtracking: BacktrackingMerger?
@@ -20,8 +25,12 @@
   private let ranks: UnsafeMutablePointer<UInt32>
 
   init(_ model: BPEModel) {
-    table = model.mergeTable
     self.model = model
+    made = model.lazyMerges.ifMade
+    byLookup = nil
+    if made == nil, let order = model.lazyMerges.order {
+      byLookup = LookupMerger(model.vocabulary, order)
+    }
     unsafe symbols = .allocate(capacity: Self.longestScan)
     unsafe symbols.initialize(repeating: 0, count: Self.longestScan)
     unsafe ranks = .allocate(capacity: Self.longestScan)
@@ -35,15 +44,34 @@
 
   /// Appends the ids of one pre-token to `output`.
   mutating func merge(_ bytes: Span<UInt8>, into output: inout [TokenID]) {
-    if bytes.count <= Self.longestScan {
+    if made == nil, prefersLookup(bytes.count) {
+      byLookup?.merge(bytes) { output.append($0) }
+    } else if bytes.count <= Self.longestScan {
       mergeByScan(bytes, into: &output)
     } else {
       mergeLong(bytes, into: &output)
     }
   }
 
+  /// Whether a pre-token is to be merged by look-up.
+  private mutating func prefersLookup(_ count: Int) -> Bool {
+    byteCount += count
+    return byLookup != nil && count <= LookupMerger.longest
+      && byteCount <= model.lazyMerges.patience
+  }
+
+  /// The table, made now if it is not there.
+  private mutating func table() -> MergeTableStorage {
+    if let made { return made.table }
+    let made = model.lazyMerges.made
+    self.made = made
+    byLookup = nil
+    return made.table
+  }
+
   /// By backtracking if the model allows it and there is enough to do, else by the heap.
   private mutating func mergeLong(_ bytes: Span<UInt8>, into output: inout [TokenID]) {
+    let table = table()
     if backtracking == nil, !isHeapOnly {
       let (tables, isFinal) = model.longMergeTables.tables(
         for: bytes.count, model)
@@ -75,6 +103,16 @@
     _ bytes: Span<UInt8>, to output: UnsafeMutablePointer<TokenID>
   ) -> Int {
     precondition(bytes.count <= Self.longestScan)
+    if made == nil, prefersLookup(bytes.count) {
+      var count = 0
+      byLookup?.merge(bytes) { id in
+        // At most an id a byte.
+        unsafe output[count] = id
+        count += 1
+      }
+      return count
+    }
+    let table = table()
     let symbols = unsafe symbols
     let ranks = unsafe ranks
     var count = bytes.count
@@ -123,7 +161,7 @@
     let count = bytes.count
     precondition(count < Int(UInt32.max), "a caller cuts texts below 4 GiB")
     let none = MergeTableStorage.noRank
-    table.withLookup { lookup in
+    (made?.table ?? model.mergeTable).withLookup { lookup in
       var symbols = [UInt32](repeating: 0, count: count)
       for position in 0..<count { symbols[position] = UInt32(bytes[position]) }
       var next = unsafe [UInt32](unsafeUninitializedCapacity: count) { buffer, initialized in

@@ -24,16 +24,19 @@ public struct BPEModel: TokenModel {
   /// All tokens with their ids, special tokens included.
   public let vocabulary: Vocabulary
   /// The merges in the order of their ranks, rank 0 first.
-  public let merges: [Merge]
+  ///
+  /// For a model read from a rank table the first access finds them, which takes tens of milliseconds.
+  public var merges: [Merge] { lazyMerges.merges }
   /// Whether a pre-token that is a token as a whole is that token, whatever its merges would make
   /// (tiktoken's rule, `ignore_merges` of Hugging Face). It matters only where some token is one that
   /// merging never reaches.
-  public let looksUpWholePreTokens: Bool
+  public var looksUpWholePreTokens: Bool { lazyMerges.looksUpWholePreTokens }
   /// What cuts text into pre-tokens, which no merge crosses.
   public let preTokenizer: any PreTokenizer
   /// Entries that no text gives, whole pre-tokens included.
   let specialIDs: Set<TokenID>
-  let mergeTable: MergeTableStorage
+  let lazyMerges: BPEMerges
+  var mergeTable: MergeTableStorage { lazyMerges.made.table }
   /// Made when a long pre-token comes.
   let longMergeTables = LongMergeTables()
 
@@ -57,11 +60,7 @@ public struct BPEModel: TokenModel {
     vocabulary: Vocabulary, merges: [Merge], preTokenizer: any PreTokenizer,
     specialTokens: SpecialTokens, looksUpWholePreTokens: Bool, mergesFit: Bool
   ) throws(VocabularyError) {
-    var idOfByte: [TokenID] = []
-    for byte in UInt8.min...UInt8.max {
-      guard let id = vocabulary.id(of: [byte]) else { throw .missingByte(byte) }
-      idOfByte.append(id)
-    }
+    _ = try Self.idOfByte(in: vocabulary)
     let arena = vocabulary.arena.span
     for (rank, merge) in (mergesFit ? [] : merges).enumerated() {
       guard let left = vocabulary.range(of: merge.left),
@@ -74,12 +73,44 @@ public struct BPEModel: TokenModel {
           arena.extracting(merged).extracting(last: right.count))
       else { throw .unknownTokenInMerge(rank: rank) }
     }
+    try self.init(
+      vocabulary, .merges(merges), preTokenizer, specialTokens,
+      looksUpWholePreTokens: looksUpWholePreTokens, isDeferrable: mergesFit)
+  }
+
+  /// A model of a rank table, whose merges are not looked for until something needs them.
+  ///
+  /// A pre-token that is a token as a whole is that token: of tokens that merging makes this is what
+  /// merging says.
+  init(
+    rankTable vocabulary: Vocabulary, preTokenizer: any PreTokenizer, specialTokens: SpecialTokens
+  ) throws(VocabularyError) {
+    try self.init(
+      vocabulary, .positions(except: Set(specialTokens.entries.map(\.id))), preTokenizer,
+      specialTokens, looksUpWholePreTokens: true, isDeferrable: true)
+  }
+
+  private init(
+    _ vocabulary: Vocabulary, _ order: BPEMerges.Order, _ preTokenizer: any PreTokenizer,
+    _ specialTokens: SpecialTokens, looksUpWholePreTokens: Bool, isDeferrable: Bool
+  ) throws(VocabularyError) {
     self.vocabulary = vocabulary
-    self.merges = merges
     self.preTokenizer = preTokenizer
-    self.looksUpWholePreTokens = looksUpWholePreTokens
     specialIDs = Set(specialTokens.entries.map(\.id))
-    mergeTable = try MergeTableStorage(merges, idOfByte: idOfByte)
+    lazyMerges = try BPEMerges(
+      order, vocabulary, idOfByte: try Self.idOfByte(in: vocabulary),
+      looksUpWholePreTokens: looksUpWholePreTokens, isDeferrable: isDeferrable)
+  }
+
+  /// The token of each byte.
+  private static func idOfByte(in vocabulary: Vocabulary) throws(VocabularyError) -> [TokenID] {
+    var ids: [TokenID] = []
+    ids.reserveCapacity(256)
+    for byte in UInt8.min...UInt8.max {
+      guard let id = vocabulary.id(of: [byte]) else { throw .missingByte(byte) }
+      ids.append(id)
+    }
+    return ids
   }
 
   /// True: every byte is a token.

@@ -20,7 +20,9 @@ internal import CKernels
   /// Ids of a pre-token that is too long for the merger's scan.
   private var merged: [TokenID] = []
   /// For models that look whole pre-tokens up before they merge.
-  private let wholePreTokens: WholePreTokens?
+  private var wholePreTokens: WholePreTokens?
+  /// Whether the model's merges are still to say if whole pre-tokens need to be looked up.
+  private var isWaitingForMerges: Bool
 
   /// The vocabulary as a look-up of whole pre-tokens.
   private final class WholePreTokens {
@@ -43,12 +45,14 @@ internal import CKernels
     merger = BPEMerger(model)
     cache = PreTokenCacheStorage(
       hash: hash ?? PreTokenHash((model.preTokenizer as? MaskScanner)?.level), bounds: bounds)
-    isNarrow = (model.vocabulary.tokenIDs.max()?.rawValue ?? 0) <= UInt32(UInt16.max)
+    isNarrow = (model.vocabulary.largestID?.rawValue ?? 0) <= UInt32(UInt16.max)
     let keyBytes = Self.batch * MemoryLayout<PreTokenKey>.stride
     memory = ZeroedMemory(byteCount: keyBytes + Self.batch * MemoryLayout<UInt32>.stride)
     unsafe keys = memory.base.assumingMemoryBound(to: PreTokenKey.self)
     unsafe hashes = (memory.base + keyBytes).assumingMemoryBound(to: UInt32.self)
-    wholePreTokens = model.looksUpWholePreTokens ? WholePreTokens(model) : nil
+    isWaitingForMerges = merger.made == nil
+    // Until the merges are known: harmless, since a token that merging makes is made of its own bytes.
+    wholePreTokens = model.lazyMerges.mayLookUpWholePreTokens ? WholePreTokens(model) : nil
   }
 
   /// Appends the ids of the pre-tokens that `ends` delimits, the first of which begins at `start`.
@@ -249,6 +253,10 @@ internal import CKernels
       unsafe encodeNew(preToken.span, into: &merged)
       count = merged.count
       for index in 0..<count { unsafe output[index] = merged[index] }
+    }
+    if isWaitingForMerges, let made = merger.made {
+      isWaitingForMerges = false
+      if !made.looksUpWholePreTokens { wholePreTokens = nil }
     }
     let ids = unsafe UnsafeBufferPointer(start: output, count: count)
     unsafe cache.insert(
