@@ -27,6 +27,9 @@
   private let merged: [UInt32]
   /// The token of each symbol.
   private let tokens: [TokenID]
+  /// Whether the merge of rank *r* makes symbol 256 + *r*, and beyond the bytes symbols are ids: so it is
+  /// in GPT-2's vocabulary and in those that are trained here, and spares two tables in the cache.
+  private let inOrder: Bool
 
   /// - Parameters:
   ///   - merges: In the order of their ranks.
@@ -66,6 +69,11 @@
         unsafe rankOfBytes[Int(left << 8 | right)] = UInt32(rank)
       }
     }
+    inOrder =
+      merged.enumerated().allSatisfy { $0.element == 256 + $0.offset }
+      && numbering.tokens.enumerated().dropFirst(256).allSatisfy {
+        $0.element.rawValue == $0.offset
+      }
     self.merged = merged
     tokens = numbering.tokens
     if let duplicate { throw .duplicateMerge(rank: duplicate) }
@@ -88,7 +96,7 @@
         body(
           unsafe Lookup(
             slots: UnsafePointer(slots), bits: bits, rankOfBytes: UnsafePointer(rankOfBytes),
-            merged: merged, tokens: tokens))
+            merged: merged, tokens: tokens, inOrder: inOrder))
       }
     }
   }
@@ -100,6 +108,7 @@
     fileprivate let rankOfBytes: UnsafePointer<UInt32>
     fileprivate let merged: UnsafeBufferPointer<UInt32>
     fileprivate let tokens: UnsafeBufferPointer<TokenID>
+    fileprivate let inOrder: Bool
 
     /// The rank of the merge that joins two bytes, or `noRank`.
     @inline(__always)
@@ -125,11 +134,13 @@
 
     /// The symbol that the merge of this rank makes.
     @inline(__always)
-    func merged(_ rank: UInt32) -> UInt32 { unsafe merged[Int(rank)] }
+    func merged(_ rank: UInt32) -> UInt32 { inOrder ? rank &+ 256 : unsafe merged[Int(rank)] }
 
     /// The token that a symbol stands for.
     @inline(__always)
-    func token(_ symbol: UInt32) -> TokenID { unsafe tokens[Int(symbol)] }
+    func token(_ symbol: UInt32) -> TokenID {
+      inOrder && symbol > 255 ? TokenID(symbol) : unsafe tokens[Int(symbol)]
+    }
   }
 
   @inline(__always)
