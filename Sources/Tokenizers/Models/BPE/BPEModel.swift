@@ -119,6 +119,13 @@ public struct BPEModel: TokenModel {
   /// The split pattern's.
   public var safeCuts: SafeCutRule { preTokenizer.safeCuts }
 
+  /// Makes the table of merges and what long pre-tokens need, which otherwise wait for the first text that
+  /// needs them: some tens of milliseconds.
+  func prepare() {
+    _ = lazyMerges.made
+    longMergeTables.prepare(self)
+  }
+
   /// A worker with its own cache of pre-tokens.
   public func makeEncoder() -> any TokenEncoder { BPEEncoder(self) }
 

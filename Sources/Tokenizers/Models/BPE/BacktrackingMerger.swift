@@ -27,6 +27,9 @@ final class LongMergeTables: Sendable {
 
   private let state = Mutex<State>(.waiting(bytes: 0))
 
+  /// Makes the tables now, if they are not there.
+  func prepare(_ model: BPEModel) { _ = tables(for: Self.patience, model) }
+
   /// The tables, for a pre-token of `count` bytes; nil where they are not worth making yet, and for models
   /// that do not merge in an orderly way.
   func tables(for count: Int, _ model: BPEModel) -> (tables: Tables?, isFinal: Bool) {
@@ -112,8 +115,16 @@ struct BacktrackingMerger: ~Copyable {
       let end = unsafe start + count
       var position = 0
       var last = MergeTree.none
+      // The longest token that was found last, where, and how many bytes say that it is the longest.
+      var (longest, place, seen) = (MergeTree.none, 0, 0)
       while position < count {
-        var token = unsafe trie.longestToken(start + position, end)
+        // Of a text that repeats itself the same again: both stretches end within the text.
+        let isSame =
+          unsafe seen > 0 && position &+ seen <= count
+          && TokenIndexStorage.areEqual(start + place, start + position, seen)
+        if !isSame { longest = unsafe trie.longestToken(start + position, end, seen: &seen) }
+        place = position
+        var token = longest
         while true {
           if token != MergeTree.none {
             let next = unsafe position &+ Int(nodes[Int(token)].length)

@@ -86,8 +86,14 @@
 
     /// The longest token that the bytes from `start` to `end` begin with; there is at least one
     /// byte, and every byte is a token.
+    ///
+    /// - Parameter seen: Set to how many bytes say so: texts that begin with these begin with the same longest
+    ///   token. 0 if the end of the text had a part in it.
     @inline(__always)
-    func longestToken(_ start: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>) -> UInt32 {
+    func longestToken(
+      _ start: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>, seen: inout Int
+    ) -> UInt32 {
+      seen = 0
       var next = unsafe start + 1
       // Bytes are read below `end` only. Bases lead to units: a base and any byte lie in the same block of
       // 256, which is there as a whole.
@@ -105,6 +111,7 @@
         if found != 0 { token = found }
         unsafe next += 1
       }
+      seen = unsafe next < end ? next - start + 1 : 0
       return UInt32(truncatingIfNeeded: token) &- 1
     }
   }
