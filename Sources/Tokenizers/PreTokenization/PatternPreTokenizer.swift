@@ -35,6 +35,8 @@ public struct PatternPreTokenizer: PreTokenizer {
 
   private let pinned: CompiledForm
   private let library: CompiledForm
+  /// Whether the two are the same: no class of the expression is one on which versions of Unicode differ.
+  private let isPinned: Bool
 
   /// Compiles `pattern`.
   ///
@@ -57,6 +59,10 @@ public struct PatternPreTokenizer: PreTokenizer {
       _ = try PCRE2Pattern(pattern.expression, anchored: false, usesJIT: false)
       _ = try ExpressionForm.library.rewrite(pattern.expression)
     }
+    let forms = [ExpressionForm.pinned, .library].map { form in
+      try? form.rewrite(pattern.fastExpression).text
+    }
+    isPinned = forms[0] != nil && forms[0] == forms[1]
     let isDefinition = strategy == .definition
     pinned = CompiledForm(
       isDefinition ? pattern.expression : pattern.fastExpression, form: .pinned,
@@ -71,7 +77,7 @@ public struct PatternPreTokenizer: PreTokenizer {
   public func prepared(for text: Span<UInt8>) -> any PreTokenizer {
     guard pattern.matching == .searching, strategy == .automatic else { return self }
     var prepared = self
-    prepared.strategy = text.isSettled(in: 0..<text.count) ? .library : .pinned
+    prepared.strategy = isPinned || text.isSettled(in: 0..<text.count) ? .library : .pinned
     return prepared
   }
 
@@ -97,12 +103,15 @@ public struct PatternPreTokenizer: PreTokenizer {
     case (.searching, .automatic):
       // An expression may look anywhere, so that the whole text must be settled; looking at a
       // long text for each batch would take quadratic time (`prepared` looks once).
-      let isSettled = text.count <= Self.largestWindow && text.isSettled(in: 0..<text.count)
+      let isSettled =
+        isPinned || text.count <= Self.largestWindow && text.isSettled(in: 0..<text.count)
       try run(
         isSettled ? library : pinned, text, from: start, to: text.count, limit: limit, &ends)
     }
   }
 
+  /// Calls after which it is clear whether matches touch.
+  private static let trial = 8
   private static let smallestWindow = 512
   private static let largestWindow = 65_536
 
@@ -142,14 +151,14 @@ public struct PatternPreTokenizer: PreTokenizer {
     _ form: CompiledForm, _ text: Span<UInt8>, from start: Int, to stop: Int, limit: Int,
     _ ends: inout [Int]
   ) throws(PreTokenizationError) {
-    let (program, endCount) = try form.program()
-    var matcher = try PCRE2Matcher(program)
+    let programs = try form.programs()
+    var matcher = try PCRE2Matcher(programs.repeated)
     if pattern.matching == .covering {
       try Self.appendMatches(
-        &matcher, endCount, text, from: start, to: stop, limit: limit, &ends)
+        &matcher, programs.endCount, text, from: start, to: stop, limit: limit, &ends)
     } else {
       try Self.appendMatchesAndGaps(
-        &matcher, endCount, text, from: start, limit: limit, &ends)
+        &matcher, programs, text, from: start, limit: limit, &ends)
     }
   }
 
@@ -178,9 +187,13 @@ public struct PatternPreTokenizer: PreTokenizer {
   }
 
   private static func appendMatchesAndGaps(
-    _ matcher: inout PCRE2Matcher, _ endCount: Int, _ text: Span<UInt8>, from start: Int,
-    limit: Int, _ ends: inout [Int]
+    _ matcher: inout PCRE2Matcher, _ programs: CompiledForm.Programs, _ text: Span<UInt8>,
+    from start: Int, limit: Int, _ ends: inout [Int]
   ) throws(PreTokenizationError) {
+    var endCount = programs.endCount
+    // How many matches the first calls have found.
+    var calls = 0
+    var matches = 0
     var position = start
     var searchStart = start
     var room = limit
@@ -202,6 +215,14 @@ public struct PatternPreTokenizer: PreTokenizer {
         if end > position { append(end) }
       } else {
         for group in 1..<groups where room > 0 { append(matcher.end(ofGroup: group)) }
+        calls += 1
+        matches += groups - 1
+        // Matches that do not touch are found one by one, and looking for the next one in vain costs as much as
+        // finding it.
+        if calls == Self.trial, matches < 2 * calls {
+          matcher = try PCRE2Matcher(programs.single)
+          endCount = 1
+        }
       }
       // A match of no character has cut here; the next one is searched for behind the next scalar.
       searchStart = position
@@ -222,7 +243,15 @@ private final class CompiledForm: Sendable {
   private let isAnchored: Bool
   private let repeats: Bool
   private let usesJIT: Bool
-  private let compiled = Mutex<Result<(PCRE2Pattern, Int), PreTokenizationError>?>(nil)
+  private let compiled = Mutex<Result<Programs, PreTokenizationError>?>(nil)
+
+  /// The expression once, and a program that finds several matches that touch in one call.
+  struct Programs {
+    let single: PCRE2Pattern
+    let repeated: PCRE2Pattern
+    /// How many ends a match of the second gives: in the whole match if one, else in as many groups.
+    let endCount: Int
+  }
 
   init(
     _ expression: String, form: ExpressionForm, anchored: Bool, repeats: Bool, usesJIT: Bool
@@ -234,9 +263,8 @@ private final class CompiledForm: Sendable {
     self.usesJIT = usesJIT
   }
 
-  /// The program, and how many ends one match gives: in the whole match if one, else in as many
-  /// groups.
-  func program() throws(PreTokenizationError) -> (PCRE2Pattern, Int) {
+  /// The programs; the first call compiles them.
+  func programs() throws(PreTokenizationError) -> Programs {
     try compiled.withLock { compiled in
       if let compiled { return compiled }
       let result = Result { () throws(PreTokenizationError) in try compile() }
@@ -245,18 +273,20 @@ private final class CompiledForm: Sendable {
     }.get()
   }
 
-  private func compile() throws(PreTokenizationError) -> (PCRE2Pattern, Int) {
+  private func compile() throws(PreTokenizationError) -> Programs {
     let rewritten = try form.rewrite(expression)
     let single = try PCRE2Pattern(rewritten.text, anchored: isAnchored, usesJIT: usesJIT)
-    guard repeats, rewritten.isRepeatable, !single.canMatchEmpty else { return (single, 1) }
+    guard repeats, rewritten.isRepeatable, !single.canMatchEmpty else {
+      return Programs(single: single, repeated: single, endCount: 1)
+    }
     // One call finds several matches, each atomic as a match by itself is, and an empty group
     // behind each notes where it ended: (?>P)()(?:(?>P)()…)?+
     var text = "(?>\(rewritten.text))()"
     for _ in 1..<Self.repeatCount { text = "(?>\(rewritten.text))()(?:\(text))?+" }
     // An expression near PCRE2's size limits may be too long when repeated.
     guard let repeated = try? PCRE2Pattern(text, anchored: isAnchored, usesJIT: usesJIT) else {
-      return (single, 1)
+      return Programs(single: single, repeated: single, endCount: 1)
     }
-    return (repeated, Self.repeatCount)
+    return Programs(single: single, repeated: repeated, endCount: Self.repeatCount)
   }
 }

@@ -129,13 +129,14 @@ import Testing
     var text = generator.plainText(fragments: 20_000)
     if !isSettled { text += Array(" \u{1C89}\u{1C89} 'x \u{180E}y".utf8) }
     #expect(text.count > 100_000)
-    for expression in [#"\p{L}+|\d{1,3}"#, #"\s+(?!\S)|[^\s\w]+"#] {
+    // The last two have no class that is pinned, and matches that hardly ever touch, or that touch now and then.
+    for expression in [#"\p{L}+|\d{1,3}"#, #"\s+(?!\S)|[^\s\w]+"#, "[A-Za-z]+", "[a-m]|[^a-z]+"] {
       let pattern = SplitPattern(expression: expression)
       let definition = try PatternPreTokenizer(pattern, strategy: .definition)
       let expected = try ends(of: text, by: definition)
       let prepared = try PatternPreTokenizer(pattern).prepared(for: text.span)
       let strategy = try #require(prepared as? PatternPreTokenizer).strategy
-      #expect(strategy == (isSettled ? .library : .pinned))
+      #expect(strategy == (isSettled || !expression.contains("\\") ? .library : .pinned))
       let found = try ends(of: text, by: prepared)
       #expect(difference(text, found, expected) == "", "\(expression)")
     }
