@@ -10,6 +10,13 @@ let settings: [SwiftSetting] = [
   .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+// What pkg-config calls the library to link.
+#if os(macOS)
+  let icuPackage: String? = "icu-uc"
+#else
+  let icuPackage: String? = nil
+#endif
+
 let package = Package(
   name: "tokenize",
   platforms: [.macOS(.v26)],  // Span, UTF8Span and InlineArray of the standard library.
@@ -28,8 +35,9 @@ let package = Package(
     .systemLibrary(
       name: "CPCRE2", pkgConfig: "libpcre2-8",
       providers: [.apt(["libpcre2-dev"]), .brew(["pcre2"])]),
+    // Linked on macOS; elsewhere loaded when grapheme clusters are asked for.
     .systemLibrary(
-      name: "CICU", pkgConfig: "icu-uc",
+      name: "CICU", pkgConfig: icuPackage,
       providers: [.apt(["libicu-dev"]), .brew(["icu4c"])]),
     // Not linked: loaded when a model is trained, so that the tokenizer's verbs do not pay for it.
     .systemLibrary(
