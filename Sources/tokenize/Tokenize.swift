@@ -45,16 +45,19 @@ struct Tokenize: ParsableCommand {
 
   static func main() {
     Machine.endQuietlyOnClosedPipe()
+    EarlyVocabulary.begin(CommandLine.arguments)
     do {
       var command = try parseAsRoot()
       try command.run()
     } catch {
       end(error)
     }
+    EarlyVocabulary.finish()
   }
 
   /// Says what went wrong and ends the program with the status that belongs to it.
   private static func end(_ error: any Error) -> Never {
+    EarlyVocabulary.finish()
     if let failure = Failure(error) {
       Diagnostics.plain.error(failure.message)
       Machine.end(failure.status.rawValue)

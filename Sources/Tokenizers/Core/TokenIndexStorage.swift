@@ -30,7 +30,10 @@ internal import CKernels
     while count >> bits != 0 { bits += 1 }
     positionBits = bits
     // Zeroed memory is a table of free slots.
-    memory = ZeroedMemory(byteCount: slotCount * MemoryLayout<UInt32>.stride)
+    let byteCount = slotCount * MemoryLayout<UInt32>.stride
+    memory = ZeroedMemory(byteCount: byteCount)
+    // Hashes fall on all of its pages.
+    unsafe HugePages.populate(UnsafeMutableRawBufferPointer(start: memory.base, count: byteCount))
     let duplicate = unsafe arena.withUnsafeBufferPointer { arena in
       unsafe offsets.withUnsafeBufferPointer { offsets -> Duplicate? in
         guard let start = arena.baseAddress, let offsets = offsets.baseAddress else { return nil }
@@ -181,7 +184,10 @@ internal import CKernels
 
     @inline(__always)
     fileprivate func hash(ofTokenAt position: Int) -> UInt64 {
-      unsafe TokenHash(arena + start(position), length(position)).value
+      let start = unsafe start(position)
+      let length = unsafe length(position)
+      return unsafe start &+ 16 <= arenaCount
+        ? TokenHash(padded: arena + start, length).value : TokenHash(arena + start, length).value
     }
 
     @inline(__always)
@@ -266,6 +272,79 @@ struct TokenHash {
   init(_ bytes: UnsafePointer<UInt8>, _ count: Int) {
     // The caller's bytes.
     for offset in 0..<count { append(unsafe bytes[offset]) }
+  }
+
+  /// Of `count` bytes behind which there are at least 16 that may be read: eight at a time, without a branch on
+  /// how many they are, where they are at most 16.
+  @inline(__always)
+  init(padded bytes: UnsafePointer<UInt8>, _ count: Int) {
+    if count > 16 {
+      unsafe self.init(bytes, count)
+      return
+    }
+    self.init()
+    let raw = unsafe UnsafeRawPointer(bytes)
+    let first = min(count, 8)
+    // Sixteen bytes may be read.
+    sum = Self.sum(
+      ofEight: unsafe UInt64(littleEndian: raw.loadUnaligned(as: UInt64.self)), count: first)
+    if count > 8 {
+      let rest = unsafe UInt64(
+        littleEndian: raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+      sum = sum &* Self.power(count &- 8) &+ Self.sum(ofEight: rest, count: count &- 8)
+    }
+  }
+
+  /// `base` to the power of `exponent`, which is at most 8; a table of the compiler's.
+  @inline(__always)
+  private static func power(_ exponent: Int) -> UInt64 {
+    let square = base &* base
+    let fourth = square &* square
+    switch exponent {
+    case 0: return 1
+    case 1: return base
+    case 2: return square
+    case 3: return square &* base
+    case 4: return fourth
+    case 5: return fourth &* base
+    case 6: return fourth &* square
+    case 7: return fourth &* square &* base
+    default: return fourth &* fourth
+    }
+  }
+
+  /// The polynomial of `count` zero bytes, at most 8.
+  @inline(__always)
+  private static func sum(ofZeros count: Int) -> UInt64 {
+    let two = base &+ 1
+    let square = base &* base
+    let four = two &* square &+ two
+    switch count {
+    case 0: return 0
+    case 1: return 1
+    case 2: return two
+    case 3: return two &* base &+ 1
+    case 4: return four
+    case 5: return four &* base &+ 1
+    case 6: return four &* square &+ two
+    case 7: return (four &* square &+ two) &* base &+ 1
+    default: return four &* square &* square &+ four
+    }
+  }
+
+  /// The polynomial of the first `count` bytes, at most eight, of a word, the first of them lowest.
+  @inline(__always)
+  private static func sum(ofEight word: UInt64, count: Int) -> UInt64 {
+    // The last byte highest; zeros in the place of bytes before the first. Shifts by 64 leave nothing.
+    let word = word << UInt64(64 &- 8 &* count)
+    let square = base &* base
+    @inline(__always)
+    func two(_ shift: UInt64) -> UInt64 {
+      (word &>> shift & 0xFF) &* base &+ (word &>> (shift &+ 8) & 0xFF)
+    }
+    let first = two(0) &* square &+ two(16)
+    let last = two(32) &* square &+ two(48)
+    return first &* (square &* square) &+ last &+ sum(ofZeros: count)
   }
 
   @inline(__always)

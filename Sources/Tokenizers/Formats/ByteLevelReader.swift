@@ -1,16 +1,10 @@
 /// Reads what GPT-2's files consist of in their usual spelling: entries `"token": id` of `vocab.json` and
 /// lines of `merges.txt`, bytes spelled in the byte-level alphabet.
 ///
-/// A start-up waits for this, so it takes one step a byte and nothing for an entry. Whatever is not spelled
-/// as these files usually are is left to the strict readers, which know more and say what is wrong.
+/// A start-up waits for this, so it takes eight bytes a step, and has few branches that cannot be foreseen.
+/// Whatever is not spelled as these files usually are, and the last bytes of a file, is left to the strict
+/// readers, which know more and say what is wrong.
 @safe struct ByteLevelReader {
-  /// For each byte of a file: the byte that it stands for by itself, or what else to do.
-  private static let plain: [UInt16] = (0...255).map { byte in
-    guard byte < 0x80, ByteAlphabet.byte(ofScalar: UInt32(byte)) != nil else { return notPlain }
-    return byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") ? notPlain : UInt16(byte)
-  }
-  private static let notPlain: UInt16 = 256
-
   /// Values of hexadecimal digits; 255 for other bytes.
   private static let hexadecimal: [UInt8] = (0...255).map { byte in
     switch UInt8(byte) {
@@ -23,7 +17,6 @@
 
   private let file: UnsafePointer<UInt8>
   private let count: Int
-  private let plain: UnsafePointer<UInt16>
   private let hexadecimal: UnsafePointer<UInt8>
   private let alphabet: UnsafePointer<UInt16>
   private let alphabetCount: Int
@@ -32,26 +25,24 @@
   static func with<Value, Failure: Error>(
     _ file: Span<UInt8>, _ body: (borrowing ByteLevelReader) throws(Failure) -> Value
   ) throws(Failure) -> Value {
-    let (plain, hexadecimal, alphabet) = (plain, hexadecimal, ByteAlphabet.byteOfScalar)
+    let (hexadecimal, alphabet) = (hexadecimal, ByteAlphabet.byteOfScalar)
     return try unsafe file.withUnsafeBufferPointer { (file) throws(Failure) -> Value in
-      try unsafe plain.withUnsafeBufferPointer { (plain) throws(Failure) -> Value in
-        try unsafe hexadecimal.withUnsafeBufferPointer { (hexadecimal) throws(Failure) -> Value in
-          try unsafe alphabet.withUnsafeBufferPointer { (alphabet) throws(Failure) -> Value in
-            // None of the tables is empty, and of an empty file no byte is read.
-            guard let first = plain.baseAddress, let digits = hexadecimal.baseAddress,
-              let scalars = alphabet.baseAddress
-            else { preconditionFailure("a table is empty") }
-            return try body(
-              unsafe ByteLevelReader(
-                file: file.baseAddress ?? digits, count: file.count, plain: first,
-                hexadecimal: digits, alphabet: scalars, alphabetCount: alphabet.count))
+      try unsafe hexadecimal.withUnsafeBufferPointer { (hexadecimal) throws(Failure) -> Value in
+        try unsafe alphabet.withUnsafeBufferPointer { (alphabet) throws(Failure) -> Value in
+          // Neither of the tables is empty, and of an empty file no byte is read.
+          guard let digits = hexadecimal.baseAddress, let scalars = alphabet.baseAddress else {
+            preconditionFailure("a table is empty")
           }
+          return try body(
+            unsafe ByteLevelReader(
+              file: file.baseAddress ?? digits, count: file.count, hexadecimal: digits,
+              alphabet: scalars, alphabetCount: alphabet.count))
         }
       }
     }
   }
 
-  /// Longest token, in bytes, or pair of them, that is read here.
+  /// Room, in bytes, that a token, or a pair of them, is written to; those are read here that leave some of it.
   static let longestToken = 256
 
   /// An entry of `vocab.json`.
@@ -74,22 +65,8 @@
     while position < count, unsafe isWhiteSpace(file[position]) { position &+= 1 }
     guard position < count, unsafe file[position] == UInt8(ascii: "\"") else { return nil }
     position &+= 1
-    var length = 0
-    while true {
-      guard position < count, length < Self.longestToken else { return nil }
-      let byte = unsafe file[position]
-      let value = unsafe plain[Int(byte)]
-      if value < 256 {
-        unsafe token[length] = UInt8(truncatingIfNeeded: value)
-        length &+= 1
-        position &+= 1
-        continue
-      }
-      if byte == UInt8(ascii: "\"") { break }
-      guard let (value, next) = character(at: position, escapes: true) else { return nil }
-      unsafe token[length] = value
-      length &+= 1
-      position = next
+    guard let length = unsafe characters(at: &position, behind: 0, of: token, escapes: true) else {
+      return nil
     }
     position &+= 1
     if length == 0 { return nil }
@@ -97,22 +74,16 @@
     guard position < count, unsafe file[position] == UInt8(ascii: ":") else { return nil }
     position &+= 1
     while position < count, unsafe isWhiteSpace(file[position]) { position &+= 1 }
-    let digits = position
-    var id: UInt64 = 0
-    // Nine digits are less than 2^32; longer ids are read elsewhere.
-    while position < count, position &- digits < 10 {
-      let digit = unsafe file[position] &- UInt8(ascii: "0")
-      if digit > 9 { break }
-      id = id &* 10 &+ UInt64(digit)
-      position &+= 1
-    }
-    let digitCount = position &- digits
-    if unsafe digitCount == 0 || digitCount > 9 || digitCount > 1 && file[digits] == 0x30 {
-      return nil
-    }
+    // Up to seven digits and the byte behind them; longer ids are read elsewhere.
+    guard position &+ 8 <= count else { return nil }
+    let word = word(at: position)
+    let digitCount = Self.notDigit(word).trailingZeroBitCount &>> 3
+    if digitCount == 0 || digitCount > 7 || digitCount > 1 && word & 0xFF == 0x30 { return nil }
+    let id = Self.number(word << UInt64(64 &- 8 &* digitCount))
+    position &+= digitCount
     while position < count, unsafe isWhiteSpace(file[position]) { position &+= 1 }
     guard position < count, unsafe file[position] == UInt8(ascii: ",") else { return nil }
-    return Entry(length: length, id: UInt32(truncatingIfNeeded: id), end: position &+ 1)
+    return Entry(length: length, id: id, end: position &+ 1)
   }
 
   /// A line of `merges.txt`.
@@ -121,9 +92,6 @@
     var left: Int
     /// How many both have together.
     var length: Int
-    /// Hashes of the two.
-    var leftHash: UInt64
-    var rightHash: UInt64
     /// Behind the line's end.
     var end: Int
   }
@@ -135,39 +103,77 @@
   @inline(__always)
   func line(at start: Int, tokens: UnsafeMutablePointer<UInt8>) -> Line? {
     var position = start
-    var length = 0
-    var left = 0
-    var leftHash: UInt64 = 0
-    var hash = TokenHash()
+    guard let left = unsafe characters(at: &position, behind: 0, of: tokens, escapes: false),
+      left > 0, unsafe file[position] == 0x20
+    else { return nil }
+    position &+= 1
+    guard let length = unsafe characters(at: &position, behind: left, of: tokens, escapes: false),
+      length > left, unsafe file[position] == 0x0A
+    else { return nil }
+    return Line(left: left, length: length, end: position &+ 1)
+  }
+
+  /// Writes the bytes that a run of characters of the alphabet stands for behind the first `length` bytes of
+  /// `token`, and raises `position` to the byte that ends the run: `"` where there are escapes, else a space or
+  /// LF.
+  ///
+  /// - Returns: How many bytes there are now, at least 16 fewer than `longestToken`; nil if something else is
+  ///   met, or fewer than eight bytes are left.
+  @inline(__always)
+  private func characters(
+    at position: inout Int, behind length: Int, of token: UnsafeMutablePointer<UInt8>, escapes: Bool
+  ) -> Int? {
+    // In bounds throughout: eight bytes are read where there are as many, and eight written where 32 are left.
+    guard position &+ 8 <= count, length < Self.longestToken &- 32 else { return nil }
+    var length = length
+    // The space, with which most tokens begin, as two bytes or as an escape, without a branch.
+    let first = word(at: position)
+    let isRaw = first & 0xFFFF == 0xA0C4
+    let isEscaped = escapes && first & 0xFFFF_FFFF_FFFF == 0x3032_3130_755C
+    unsafe token[length] = 0x20
+    length &+= isRaw || isEscaped ? 1 : 0
+    position &+= (isRaw ? 2 : 0) &+ (isEscaped ? 6 : 0)
     while true {
-      // In bounds: `position` is compared with `count` before the byte is read.
-      guard position < count, length < Self.longestToken else { return nil }
-      let byte = unsafe file[position]
-      let plain = unsafe plain[Int(byte)]
-      let value: UInt8
-      if plain < 256 {
-        value = UInt8(truncatingIfNeeded: plain)
-        position &+= 1
-      } else if byte == 0x20 {
-        if left != 0 || length == 0 { return nil }
-        left = length
-        leftHash = hash.value
-        hash = TokenHash()
-        position &+= 1
+      guard position &+ 8 <= count, length < Self.longestToken &- 32 else { return nil }
+      let word = word(at: position)
+      let ends = Self.notPlain(word, escapes: escapes)
+      unsafe UnsafeMutableRawPointer(token + length).storeBytes(
+        of: word.littleEndian, as: UInt64.self)
+      if ends == 0 {
+        length &+= 8
+        position &+= 8
         continue
-      } else if byte == 0x0A {
-        if left == 0 || length == left { return nil }
-        return Line(
-          left: left, length: length, leftHash: leftHash, rightHash: hash.value, end: position &+ 1)
-      } else {
-        guard let (byte, next) = character(at: position, escapes: false) else { return nil }
-        value = byte
-        position = next
       }
-      unsafe tokens[length] = value
-      hash.append(value)
+      let plain = ends.trailingZeroBitCount &>> 3
+      length &+= plain
+      position &+= plain
+      let byte = unsafe file[position]
+      if escapes ? byte == UInt8(ascii: "\"") : byte == 0x20 || byte == 0x0A { return length }
+      guard let (value, next) = character(at: position, escapes: escapes) else { return nil }
+      unsafe token[length] = value
       length &+= 1
+      position = next
     }
+  }
+
+  @inline(__always)
+  private func word(at position: Int) -> UInt64 {
+    unsafe UInt64(
+      littleEndian: UnsafeRawPointer(file + position).loadUnaligned(as: UInt64.self))
+  }
+
+  /// The highest bit of the first byte that does not stand for itself, and any bits above it: beyond ASCII,
+  /// not visible, or, where there are escapes, `"` or `\`. 0 if there is none.
+  @inline(__always)
+  private static func notPlain(_ word: UInt64, escapes: Bool) -> UInt64 {
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    // A byte below `limit` borrows from the next one, which says something false of bytes above it only.
+    func isBelow(_ limit: UInt64, _ word: UInt64) -> UInt64 { (word &- ones &* limit) & ~word }
+    var found = word | isBelow(0x21, word) | isBelow(1, word ^ ones &* 0x7F)
+    if escapes {
+      found |= isBelow(1, word ^ ones &* 0x22) | isBelow(1, word ^ ones &* 0x5C)
+    }
+    return found & (ones &* 0x80)
   }
 
   /// A character of the alphabet that is not plain: where `escapes` holds `\u0120`, `\"` and `\\`, else `"`
@@ -206,8 +212,28 @@
     return value < 256 ? (UInt8(truncatingIfNeeded: value), next) : nil
   }
 
+  /// The highest bit of each byte that is no digit, and, above the first, of any others.
+  @inline(__always)
+  private static func notDigit(_ word: UInt64) -> UInt64 {
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    // Digits are 0 to 9 then; other bytes of ASCII reach 0x80 here, and those beyond it have it already.
+    let values = word ^ ones &* 0x30
+    return (values &+ ones &* 0x76 | values) & (ones &* 0x80)
+  }
+
+  /// The number that eight digits say, the first lowest; zero bytes in the place of the first ones count as 0.
+  @inline(__always)
+  private static func number(_ word: UInt64) -> UInt32 {
+    // Pairs of digits, then pairs of pairs, then both halves.
+    var value = word & 0x0F0F_0F0F_0F0F_0F0F
+    value = (value &* 10 &+ value &>> 8) & 0x00FF_00FF_00FF_00FF
+    value = (value &* 100 &+ value &>> 16) & 0x0000_FFFF_0000_FFFF
+    return UInt32(truncatingIfNeeded: value &* 10_000 &+ value &>> 32)
+  }
+
   @inline(__always)
   private func isWhiteSpace(_ byte: UInt8) -> Bool {
-    byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09
+    // Most bytes are told by one comparison.
+    byte <= 0x20 && (byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09)
   }
 }

@@ -29,15 +29,25 @@ public enum GPT2Files {
     vocab: [UInt8], merges: [UInt8], vocabName: String = "vocab.json",
     mergesName: String = "merges.txt"
   ) throws(FormatError) -> Contents {
+    // Both files at the same time, as far as the second can be read without the first.
+    var entries: Result<(Vocabulary, [UInt8]), FormatError>?
+    var lines = MergeLines()
+    for half in ParallelWork.map(2, { $0 == 0 ? Half(vocab: vocab) : Half(merges: merges) }) {
+      switch half {
+      case .vocab(let read): entries = read
+      case .merges(let read): lines = read
+      }
+    }
+    guard let entries else { preconditionFailure("one half is the vocabulary") }
     let (vocabulary, traits): (Vocabulary, [UInt8])
     do {
-      (vocabulary, traits) = try readVocab(vocab)
+      (vocabulary, traits) = try entries.get()
     } catch {
       throw error.of(vocabName)
     }
     let pairs: [BPEModel.Merge]
     do {
-      pairs = try readMerges(merges, vocabulary)
+      pairs = try readMerges(merges, lines, vocabulary)
     } catch {
       throw error.of(mergesName)
     }
@@ -65,6 +75,18 @@ public enum GPT2Files {
     } catch {
       throw FormatError(file: vocabName, place: .file, message: "\(error)")
     }
+  }
+
+  /// What one file says without the other.
+  private enum Half {
+    case vocab(Result<(Vocabulary, [UInt8]), FormatError>)
+    case merges(MergeLines)
+
+    init(vocab: [UInt8]) {
+      self = .vocab(Result { () throws(FormatError) in try readVocab(vocab) })
+    }
+
+    init(merges: [UInt8]) { self = .merges(MergeLines(merges)) }
   }
 }
 

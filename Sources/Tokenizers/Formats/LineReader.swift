@@ -23,8 +23,11 @@ struct LineReader {
   }
 
   /// Goes on at `offset`, up to which another reader has taken one line.
-  mutating func resume(at offset: Int) {
+  mutating func resume(at offset: Int) { resume(at: offset, behind: number + 1) }
+
+  /// Goes on at `offset`, behind the first `count` lines.
+  mutating func resume(at offset: Int, behind count: Int) {
     position = offset
-    number += 1
+    number = count
   }
 }

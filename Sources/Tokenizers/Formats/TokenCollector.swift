@@ -25,6 +25,31 @@ struct TokenCollector {
     self.traits.append(traits)
   }
 
+  /// A token as `append` takes it.
+  struct Entry {
+    var id: UInt32 = 0
+    var end: UInt32 = 0
+    var traits: UInt8 = 0
+  }
+
+  /// Notes several tokens, in the order in which they follow each other.
+  mutating func append(_ entries: Span<Entry>) {
+    var last = ids.last.map(Int.init) ?? -1
+    for index in entries.indices {
+      if last >= Int(entries[index].id) { isAscending = false }
+      last = Int(entries[index].id)
+    }
+    ends.append(addingCapacity: entries.count) { ends in
+      for index in entries.indices { ends.append(entries[index].end) }
+    }
+    ids.append(addingCapacity: entries.count) { ids in
+      for index in entries.indices { ids.append(entries[index].id) }
+    }
+    traits.append(addingCapacity: entries.count) { traits in
+      for index in entries.indices { traits.append(entries[index].traits) }
+    }
+  }
+
   /// The vocabulary; `traits` are then in the order of its ids.
   mutating func vocabulary() throws(VocabularyError) -> Vocabulary {
     guard UInt32(exactly: arena.count) != nil else { throw .tooLarge }

@@ -127,10 +127,10 @@ extension Tokenizer {
         message: "the folder holds neither vocab.json and merges.txt nor encoder.json and vocab.bpe"
       )
     }
+    let names = [path + "/" + vocab, path + "/" + merges]
+    let files = try FileBytes.read(names)
     let contents = try GPT2Files.read(
-      vocab: try FileBytes.read(path + "/" + vocab),
-      merges: try FileBytes.read(path + "/" + merges),
-      vocabName: path + "/" + vocab, mergesName: path + "/" + merges)
+      vocab: files[0], merges: files[1], vocabName: names[0], mergesName: names[1])
     let special = try manifest?.specialTokens(in: contents.vocabulary, manifestPath)
     let splitPattern = pattern ?? manifest?.pattern ?? .gpt2
     do {

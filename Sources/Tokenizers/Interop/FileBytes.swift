@@ -64,6 +64,7 @@ public enum FileBytes {
       var got = 0
       let room = max(Int(status.st_size) + 1 - bytes.count, 1 << 16)
       let chunk = unsafe [UInt8](unsafeUninitializedCapacity: room) { buffer, initialized in
+        if bytes.isEmpty { unsafe HugePages.populate(UnsafeMutableRawBufferPointer(buffer)) }
         // read writes at most `room` bytes, and only those it counts are taken.
         got = unsafe Self.readSome(descriptor, buffer.baseAddress, room, &failure)
         initialized = max(0, got)
@@ -72,6 +73,22 @@ public enum FileBytes {
       if got == 0 { return bytes }
       if bytes.isEmpty { bytes = chunk } else { bytes += chunk }
     }
+  }
+
+  /// The bytes of several files, read at the same time.
+  ///
+  /// - Throws: `FileError` for the first that is missing, a folder, or cannot be read.
+  static func read(_ paths: [String]) throws(FileError) -> [[UInt8]] {
+    var files: [[UInt8]] = []
+    for file in ParallelWork.map(
+      paths.count,
+      { index in
+        Result { () throws(FileError) in try read(paths[index]) }
+      })
+    {
+      files.append(try file.get())
+    }
+    return files
   }
 
   static func readSome(

@@ -4,7 +4,7 @@ import Tokenizers
 /// `tokenize split`
 struct SplitCommand: ParsableCommand {
   /// How pre-tokens are written.
-  enum Format: String, CaseIterable, ExpressibleByArgument {
+  enum Format: String, Choice {
     case pieces, json, offsets, count
   }
 

@@ -4,7 +4,7 @@ import Tokenizers
 /// `tokenize train`
 struct TrainCommand: ParsableCommand {
   /// What is trained or fitted.
-  enum Model: String, CaseIterable, ExpressibleByArgument {
+  enum Model: String, Choice {
     case bpe, word, char
   }
 

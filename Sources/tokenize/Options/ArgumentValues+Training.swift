@@ -1,7 +1,7 @@
-public import ArgumentParser
-public import Tokenizers
+import ArgumentParser
+import Tokenizers
 
-extension TieRule: ExpressibleByArgument {}
+extension TieRule: Choice {}
 
 /// A number of bytes on the command line: `512M`, `2G`.
 struct MemorySize: ExpressibleByArgument {

@@ -3,8 +3,8 @@ import MiniLM
 
 /// What is trained, and how.
 struct ModelOptions: ParsableArguments {
-  enum OptimizerName: String, CaseIterable, ExpressibleByArgument { case sgd, adam, adamw }
-  enum Windows: String, CaseIterable, ExpressibleByArgument { case random, contiguous, sliding }
+  enum OptimizerName: String, Choice { case sgd, adam, adamw }
+  enum Windows: String, Choice { case random, contiguous, sliding }
 
   @Option(
     help: """

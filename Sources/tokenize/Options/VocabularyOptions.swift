@@ -30,7 +30,9 @@ struct VocabularyOptions: ParsableArguments {
   static func load(
     _ vocab: String, _ pattern: PatternArgument? = nil, _ engine: EngineOptions? = nil
   ) throws -> Tokenizer {
+    let isUsual = pattern == nil && engine?.engine ?? .automatic == .automatic
     let engine = try engine?.checked() ?? .automatic
+    if isUsual, let early = EarlyVocabulary.take(vocab) { return early }
     return try VocabularyLocator.load(vocab, pattern: try pattern?.checked(), engine: engine)
   }
 }

@@ -2,12 +2,12 @@ import ArgumentParser
 import Tokenizers
 
 /// When progress is shown.
-enum ProgressMode: String, CaseIterable, ExpressibleByArgument, Sendable {
+enum ProgressMode: String, Choice, Sendable {
   case auto, always, never, json
 }
 
 /// When colour is used.
-enum ColorMode: String, CaseIterable, ExpressibleByArgument, Sendable {
+enum ColorMode: String, Choice, Sendable {
   case auto, always, never
 }
 

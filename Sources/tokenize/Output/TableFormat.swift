@@ -2,7 +2,7 @@ import ArgumentParser
 import Tokenizers
 
 /// How a comparison is written.
-enum TableFormat: String, CaseIterable, ExpressibleByArgument {
+enum TableFormat: String, Choice {
   case table, json, csv, markdown
 
   private static let columns = [

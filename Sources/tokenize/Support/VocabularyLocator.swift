@@ -78,6 +78,13 @@ enum VocabularyLocator {
     return folders
   }
 
+  /// Whether a vocabulary is read from files alone, and not from a pipe that gives its bytes once.
+  static func isOfFiles(_ path: String) -> Bool {
+    guard Paths.kind(path) == .folder else { return Paths.kind(path) == .file }
+    let names = marks + ["merges.txt", "vocab.bpe"]
+    return names.allSatisfy { [nil, .file].contains(Paths.kind(path + "/" + $0)) }
+  }
+
   private static func path(of name: String, in folder: String) -> String? {
     [folder + "/" + name, folder + "/" + name + ".tiktoken"].first(where: isVocabulary)
   }

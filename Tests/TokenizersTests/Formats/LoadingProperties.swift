@@ -60,6 +60,57 @@ struct LoadingProperties {
     #expect(contents.unreachable == expected.unreachable)
   }
 
+  /// Eight bytes at a time, a hash is that of the bytes one by one.
+  @Test(.tags(.property))
+  func hashesOfPaddedBytesAreThoseOfBytes() {
+    var random = SeededRandom(seed: 1)
+    for _ in 0..<2_000 {
+      let bytes = (0..<48).map { _ in random.below(4) == 0 ? 0xFF : UInt8(random.below(256)) }
+      let count = random.below(30)
+      unsafe bytes.withUnsafeBufferPointer { bytes in
+        // There are 16 bytes behind the first 30.
+        guard let start = bytes.baseAddress else { return }
+        let padded = unsafe TokenHash(padded: start, count).sum
+        let plain = unsafe TokenHash(start, count).sum
+        #expect(padded == plain, "\(count) bytes")
+      }
+    }
+  }
+
+  /// Ids of one to ten digits and tokens of one byte to hundreds, in the usual spelling.
+  @Test
+  func lengthsOfIDsAndTokensDoNotMatter() throws {
+    var ids = Array(0...255 as ClosedRange<UInt32>)
+    var tokens = ids.map { [UInt8($0)] }
+    var merges = "#version: 0.2\n"
+    var expected: [BPEModel.Merge] = []
+    // Runs of a letter, each made of the one before and the letter: lengths 2 to 300 for the first two.
+    for (letter, last) in [("a", 300), ("\u{20}", 300), ("z", 12)] {
+      let byte = Array(letter.utf8)[0]
+      for length in 2...last {
+        let id = UInt32(ids.count) &* (length % 7 == 0 ? 123_456 : 1)
+        merges += ByteAlphabet.spelling(of: [UInt8](repeating: byte, count: length - 1)) + " "
+        merges += ByteAlphabet.spelling(of: [byte]) + "\n"
+        let before = length == 2 ? UInt32(byte) : try #require(ids.last)
+        expected.append(
+          .init(left: TokenID(before), right: TokenID(UInt32(byte)), merged: TokenID(id)))
+        ids.append(id)
+        tokens.append([UInt8](repeating: byte, count: length))
+      }
+    }
+    let entries = zip(tokens, ids).map { token, id in
+      JSONValue.quoted(ByteAlphabet.spelling(of: token), asciiOnly: id % 2 == 0) + ": \(id)"
+    }
+    for separator in [", ", ",", ",\n  "] {
+      let vocab = "{" + entries.joined(separator: separator) + "}"
+      let contents = try GPT2Files.read(vocab: Array(vocab.utf8), merges: Array(merges.utf8))
+      #expect(contents.merges == expected)
+      for (token, id) in zip(tokens, ids) {
+        #expect(contents.vocabulary.bytes(of: TokenID(id)) == token)
+      }
+    }
+  }
+
   /// Each way to spell the same two files gives the same contents.
   @Test(.tags(.property))
   func spellingsOfGPT2FilesDoNotMatter() throws {
