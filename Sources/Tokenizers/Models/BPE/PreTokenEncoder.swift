@@ -115,7 +115,7 @@ internal import CKernels
       let room =
         unsafe min(
           group.ends[count - 1] - start, PreTokenKey.longest * (count - index)) + 8
-      if ids.capacity - ids.count < room { ids.reserveCapacity(max(2 * ids.count, 4096) + room) }
+      if ids.capacity - ids.count < room { ids.reserve(max(ids.count, 4096) + room) }
       ids.append(addingCapacity: room) { output in
         unsafe output.withUnsafeMutableBufferPointer { buffer, initialized in
           guard let base = buffer.baseAddress else { return }
