@@ -37,6 +37,8 @@ struct Worker: ParsableCommand {
     let clock = ContinuousClock()
     let begin = clock.now
     let tokenizer = try Tokenizer(contentsOf: vocab, engine: engine)
+    // As the others do when they load.
+    tokenizer.prepare()
     let load = seconds(clock.now - begin)
     let bytes = try FileBytes.read(text)
     var run = EncodingRun(tokenizer, threads: threads)

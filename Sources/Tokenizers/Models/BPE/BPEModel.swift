@@ -122,6 +122,9 @@ public struct BPEModel: TokenModel {
   /// A worker with its own cache of pre-tokens.
   public func makeEncoder() -> any TokenEncoder { BPEEncoder(self) }
 
+  /// Makes the table of merges.
+  public func prepare() { _ = lazyMerges.made }
+
   /// A worker that writes out the bytes of each token.
   public func makeDecoder() -> any TokenDecoder { ByteDecoder(vocabulary) }
 }
