@@ -10,21 +10,24 @@
 // whether there is anything left to merge. It depends on what the loop before has found, so that a wrong guess
 // is noticed before much was done in vain; and what one loop stores the next loads when it has left the store
 // buffer.
-enum { LANES = 16, LANE = 16 };
+//
+// One register holds 16 parts. Longer pre-tokens take two: `width` says how many, a constant wherever it is
+// passed on.
+enum { LANES = 16, LANE = 16, WIDEST = 2 };
 
 static const uint32_t no_rank = (1u << MERGE_RANK_BITS) - 1;
 // Beyond the parts on either side: greater than any symbol, so that no pair has it.
 static const uint32_t no_symbol = (1u << MERGE_SYMBOL_BITS) - 1;
 // A rank and, below it, where its pair begins: the smallest is the leftmost of the lowest rank.
-enum { POSITION_BITS = 4 };
+enum { POSITION_BITS = 5 };
 
 // A pre-token that is being merged. Arrays begin at [LANE], with as much beyond either end.
 typedef struct {
   // The symbols of the parts, `no_symbol` where there are none.
-  __attribute__((aligned(64))) uint32_t symbols[3 * LANE];
+  __attribute__((aligned(64))) uint32_t symbols[(WIDEST + 2) * LANE];
   // The rank, moved up by the bits of a position, of the pair that each part begins; `no_rank` where there is
   // none.
-  __attribute__((aligned(64))) uint32_t ranks[3 * LANE];
+  __attribute__((aligned(64))) uint32_t ranks[(WIDEST + 2) * LANE];
   // The part that the last merge made, and its pairs with the parts on both sides.
   size_t made;
   uint64_t left, right;
@@ -63,28 +66,38 @@ static inline uint32_t rank_of(const merge_table *table, uint64_t pair) {
   }
 }
 
+#define INLINE static inline __attribute__((always_inline))
+
 // Finds the merge to make next.
-static inline void choose(merge_lane *lane) {
+INLINE void choose(merge_lane *lane, const int width) {
   const __m512i positions = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-  const __m512i ranks = _mm512_load_si512(lane->ranks + LANE);
-  lane->lowest = _mm512_reduce_min_epu32(_mm512_or_si512(ranks, positions));
+  __m512i least = _mm512_or_si512(_mm512_load_si512(lane->ranks + LANE), positions);
+  if (width == 2) {
+    const __m512i ranks = _mm512_load_si512(lane->ranks + 2 * LANE);
+    const __m512i following = _mm512_or_si512(positions, _mm512_set1_epi32(LANE));
+    least = _mm512_min_epu32(least, _mm512_or_si512(ranks, following));
+  }
+  lane->lowest = _mm512_reduce_min_epu32(least);
 }
 
-static inline void begin(const merge_table *table, merge_lane *lane, const pre_token_key *keys,
-                         pre_token_miss *miss) {
-  const pre_token_key *key = keys + miss->index;
-  const unsigned length = (unsigned)(key->high >> 56) & 15;
-  const __mmask16 parts = (__mmask16)((1u << length) - 1);
-  const __m512i bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)key));
-  const __m512i next = _mm512_alignr_epi32(bytes, bytes, 1);
-  const __m512i none = _mm512_set1_epi32((int)no_rank);
-  const __m512i ranks = _mm512_mask_i32gather_epi32(
-      none, parts >> 1, _mm512_or_si512(_mm512_slli_epi32(bytes, 8), next), table->rank_of_bytes, 4);
-  _mm512_store_si512(lane->ranks + LANE, _mm512_slli_epi32(ranks, POSITION_BITS));
-  _mm512_store_si512(lane->symbols + LANE,
-                     _mm512_mask_mov_epi32(_mm512_set1_epi32((int)no_symbol), parts, bytes));
+INLINE void begin(const merge_table *table, merge_lane *lane, const uint8_t *bytes, size_t length,
+                  pre_token_miss *miss, const int width) {
+  const uint32_t all = _bzhi_u32(UINT32_MAX, (uint32_t)length);
+  for (int half = 0; half < width; half++) {
+    const __mmask16 parts = (__mmask16)(all >> half * LANE);
+    // Nothing is read behind the pre-token.
+    const __m512i symbols = _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(parts, bytes + half * LANE));
+    const __mmask16 pairs = (__mmask16)(all >> 1 >> half * LANE);
+    const __m512i next = _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(pairs, bytes + half * LANE + 1));
+    const __m512i ranks = _mm512_mask_i32gather_epi32(
+        _mm512_set1_epi32((int)no_rank), pairs, _mm512_or_si512(_mm512_slli_epi32(symbols, 8), next),
+        table->rank_of_bytes, 4);
+    _mm512_store_si512(lane->ranks + LANE + half * LANE, _mm512_slli_epi32(ranks, POSITION_BITS));
+    _mm512_store_si512(lane->symbols + LANE + half * LANE,
+                       _mm512_mask_mov_epi32(_mm512_set1_epi32((int)no_symbol), parts, symbols));
+  }
   lane->miss = miss;
-  choose(lane);
+  choose(lane, width);
 }
 
 // Reads the ranks of the pairs that the last merge has made.
@@ -95,9 +108,7 @@ static inline void look_up(const merge_table *table, merge_lane *lane) {
 }
 
 // Makes the merge that was chosen; 0 if there is none left to make.
-static inline int merge(const merge_table *table, merge_lane *lane) {
-  __m512i ranks = _mm512_load_si512(lane->ranks + LANE);
-  __m512i symbols = _mm512_load_si512(lane->symbols + LANE);
+INLINE int merge(const merge_table *table, merge_lane *lane, const int width) {
   const uint32_t lowest = lane->lowest;
   const uint32_t rank = lowest >> POSITION_BITS;
   if (rank == no_rank) return 0;
@@ -108,61 +119,85 @@ static inline int merge(const merge_table *table, merge_lane *lane) {
   lane->right = pair_of(merged, lane->symbols[LANE + 2 + position]);
   __builtin_prefetch(group_of(table, lane->left));
   __builtin_prefetch(group_of(table, lane->right));
-  // The right part goes, and what follows it moves up.
-  const __mmask16 moved = (__mmask16)(~1u << position);
-  ranks = _mm512_mask_loadu_epi32(ranks, moved, lane->ranks + LANE + 1);
-  symbols = _mm512_mask_loadu_epi32(symbols, moved, lane->symbols + LANE + 1);
-  _mm512_store_si512(lane->ranks + LANE, ranks);
-  _mm512_store_si512(lane->symbols + LANE, symbols);
+  // The right part goes, and what follows it moves up. All is read before any of it is written.
+  const uint32_t moved = ~1u << position;
+  __m512i ranks[WIDEST], symbols[WIDEST];
+  for (int half = 0; half < width; half++) {
+    const size_t first = LANE + (size_t)half * LANE;
+    const __mmask16 mask = (__mmask16)(moved >> half * LANE);
+    ranks[half] = _mm512_mask_loadu_epi32(_mm512_load_si512(lane->ranks + first), mask,
+                                          lane->ranks + first + 1);
+    symbols[half] = _mm512_mask_loadu_epi32(_mm512_load_si512(lane->symbols + first), mask,
+                                            lane->symbols + first + 1);
+  }
+  for (int half = 0; half < width; half++) {
+    _mm512_store_si512(lane->ranks + LANE + half * LANE, ranks[half]);
+    _mm512_store_si512(lane->symbols + LANE + half * LANE, symbols[half]);
+  }
   lane->symbols[LANE + position] = merged;
   return 1;
 }
 
-static inline void finish(const merge_table *table, const merge_lane *lane, uint32_t *ids) {
-  const __m512i symbols = _mm512_load_si512(lane->symbols + LANE);
-  const __mmask16 parts = _mm512_cmpneq_epi32_mask(symbols, _mm512_set1_epi32((int)no_symbol));
-  __mmask16 looked_up = parts;
-  if (table->in_order) looked_up &= _mm512_cmplt_epu32_mask(symbols, _mm512_set1_epi32(256));
-  __m512i tokens = symbols;
-  if (looked_up) tokens = _mm512_mask_i32gather_epi32(symbols, looked_up, symbols, table->tokens, 4);
-  _mm512_storeu_si512(ids + lane->miss->place, tokens);
-  lane->miss->count = (uint32_t)_mm_popcnt_u32(parts);
+INLINE void finish(const merge_table *table, const merge_lane *lane, uint32_t *ids, const int width) {
+  uint32_t count = 0;
+  for (int half = 0; half < width; half++) {
+    const __m512i symbols = _mm512_load_si512(lane->symbols + LANE + half * LANE);
+    const __mmask16 parts = _mm512_cmpneq_epi32_mask(symbols, _mm512_set1_epi32((int)no_symbol));
+    __mmask16 looked_up = parts;
+    if (table->in_order) looked_up &= _mm512_cmplt_epu32_mask(symbols, _mm512_set1_epi32(256));
+    __m512i tokens = symbols;
+    if (looked_up) {
+      tokens = _mm512_mask_i32gather_epi32(symbols, looked_up, symbols, table->tokens, 4);
+    }
+    _mm512_storeu_si512(ids + lane->miss->place + half * LANE, tokens);
+    count += (uint32_t)_mm_popcnt_u32(parts);
+  }
+  lane->miss->count = count;
 }
 
-// Begins with the next pre-token from `*next` on that is to be merged; 0 if there is none.
-static inline int begin_next(const merge_table *table, merge_lane *lane, const pre_token_key *keys,
-                             pre_token_miss *misses, size_t count, size_t *next) {
-  while (*next < count) {
-    pre_token_miss *miss = &misses[(*next)++];
-    if (miss->count != 0 || keys[miss->index].high >> 56 == 0) continue;
-    begin(table, lane, keys, miss);
+// The pre-tokens that are still to be merged.
+typedef struct {
+  const pre_token_batch *batch;
+  pre_token_miss *misses;
+  size_t count, next;
+} merge_queue;
+
+// Begins with the next pre-token that is to be merged in so many registers; 0 if there is none.
+INLINE int begin_next(const merge_table *table, merge_lane *lane, merge_queue *queue, const int width) {
+  while (queue->next < queue->count) {
+    pre_token_miss *miss = &queue->misses[queue->next++];
+    if (miss->count != 0) continue;
+    const size_t start =
+        miss->index == 0 ? queue->batch->start : (size_t)queue->batch->ends[miss->index - 1];
+    const size_t length = (size_t)queue->batch->ends[miss->index] - start;
+    if (length > (size_t)width * LANE || length <= (size_t)(width - 1) * LANE) continue;
+    begin(table, lane, queue->batch->text + start, length, miss, width);
     return 1;
   }
   return 0;
 }
 
 static void clear(merge_lane *lane) {
-  for (size_t part = 0; part < 3 * LANE; part++) {
+  for (size_t part = 0; part < (WIDEST + 2) * LANE; part++) {
     lane->symbols[part] = no_symbol;
     lane->ranks[part] = no_rank << POSITION_BITS;
   }
 }
 
-void merge_short(const merge_table *table, const pre_token_key *keys, pre_token_miss *misses, size_t count,
-                 uint32_t *ids) {
+INLINE void merge_all(const merge_table *table, merge_queue queue, uint32_t *ids, const int width) {
   merge_lane lanes[LANES];
-  size_t active = 0, next = 0;
+  size_t active = 0;
   while (active < LANES) {
     clear(&lanes[active]);
-    if (!begin_next(table, &lanes[active], keys, misses, count, &next)) break;
+    if (!begin_next(table, &lanes[active], &queue, width)) break;
     active++;
   }
   while (active > 0) {
     for (size_t lane = 0; lane < active;) {
-      if (!merge(table, &lanes[lane])) {
-        finish(table, &lanes[lane], ids);
+      if (!merge(table, &lanes[lane], width)) {
+        finish(table, &lanes[lane], ids, width);
         // One that is done takes what comes next, or leaves its place to the last.
-        if (!begin_next(table, &lanes[lane], keys, misses, count, &next)) {
+        if (!begin_next(table, &lanes[lane], &queue, width)) {
           if (lane < --active) lanes[lane] = lanes[active];
         }
         continue;
@@ -170,8 +205,14 @@ void merge_short(const merge_table *table, const pre_token_key *keys, pre_token_
       lane++;
     }
     for (size_t lane = 0; lane < active; lane++) look_up(table, &lanes[lane]);
-    for (size_t lane = 0; lane < active; lane++) choose(&lanes[lane]);
+    for (size_t lane = 0; lane < active; lane++) choose(&lanes[lane], width);
   }
+}
+
+void merge_short(const merge_table *table, const pre_token_batch *batch, pre_token_miss *misses,
+                 size_t count, uint32_t *ids) {
+  merge_all(table, (merge_queue){batch, misses, count, 0}, ids, 1);
+  merge_all(table, (merge_queue){batch, misses, count, 0}, ids, 2);
 }
 
 #pragma clang attribute pop
@@ -187,9 +228,9 @@ int merges_have_kernel(void) {
 // There are no kernels yet for other processors: nobody calls this.
 int merges_have_kernel(void) { return 0; }
 
-void merge_short(const merge_table *table, const pre_token_key *keys, pre_token_miss *misses, size_t count,
-                 uint32_t *ids) {
-  (void)table, (void)keys, (void)misses, (void)count, (void)ids;
+void merge_short(const merge_table *table, const pre_token_batch *batch, pre_token_miss *misses,
+                 size_t count, uint32_t *ids) {
+  (void)table, (void)batch, (void)misses, (void)count, (void)ids;
   __builtin_trap();
 }
 

@@ -10,7 +10,7 @@
 // Merges as `MergeTableStorage` lays them out. A slot is the left symbol, the right symbol and, in the lowest
 // bits, the rank; all bits set where it is free. A pair lies in the first group of eight slots that was not
 // full, from the one that its hash chooses.
-enum { MERGE_SYMBOL_BITS = 21, MERGE_RANK_BITS = 22, MERGE_GROUP = 8 };
+enum { MERGE_SYMBOL_BITS = 21, MERGE_RANK_BITS = 22, MERGE_GROUP = 8, MERGE_LONGEST = 32 };
 
 typedef struct {
   const uint64_t *slots;  // aligned to a cache line
@@ -24,9 +24,10 @@ typedef struct {
 // Whether this processor can run the functions below: AVX-512 with BW, DQ and VL.
 int merges_have_kernel(void);
 
-// Merges those of `count` pre-tokens whose bytes are their keys, and for which no ids are there yet: their
-// `count` is 0. Writes sixteen ids to `ids` at the place of each, and how many of them count.
-void merge_short(const merge_table *table, const pre_token_key *keys, pre_token_miss *misses, size_t count,
-                 uint32_t *ids);
+// Merges those of `count` pre-tokens of a batch that have at most MERGE_LONGEST bytes, and for which no ids are
+// there yet: their `count` is 0. Writes MERGE_LONGEST ids to `ids` at the place of each, and how many of them
+// count.
+void merge_short(const merge_table *table, const pre_token_batch *batch, pre_token_miss *misses,
+                 size_t count, uint32_t *ids);
 
 #endif

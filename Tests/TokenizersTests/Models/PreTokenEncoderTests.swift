@@ -70,7 +70,7 @@ import Testing
     var preTokens: [[UInt8]] = []
     for _ in 0..<6000 {
       let text = random.pick(texts)
-      let count = 1 + random.below(random.pick([3, 15, 15, 18]))
+      let count = 1 + random.below(random.pick([3, 15, 16, 17, 32, 33]))
       let start = random.below(max(1, text.count - count))
       preTokens.append(Array(text[start..<min(text.count, start + count)]))
     }

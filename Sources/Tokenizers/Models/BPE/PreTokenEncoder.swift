@@ -11,7 +11,7 @@ internal import CKernels
   /// Pre-tokens of which those that are new are merged together: few are, and merging gains from company.
   private static let group = 1024
   /// The kernel that merges writes so many ids for each pre-token.
-  private static let kernelIDs = 16
+  private static let kernelIDs = Int(MERGE_LONGEST)
   /// Whether this processor can run that kernel.
   static let hasMergeKernel = merges_have_kernel() != 0
   /// Copying from the arena writes so many ids too much.
@@ -290,9 +290,11 @@ internal import CKernels
     if mergesByKernel, let made = merger.made {
       made.table.withLookup { lookup in
         unsafe withUnsafePointer(to: lookup.view) { table in
-          unsafe merge_short(
-            table, keys, misses, missing,
-            UnsafeMutableRawPointer(newIDs).assumingMemoryBound(to: UInt32.self))
+          unsafe withUnsafePointer(to: batch) { batch in
+            unsafe merge_short(
+              table, batch, misses, missing,
+              UnsafeMutableRawPointer(newIDs).assumingMemoryBound(to: UInt32.self))
+          }
         }
       }
     }
