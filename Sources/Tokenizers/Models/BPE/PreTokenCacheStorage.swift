@@ -120,9 +120,16 @@ internal import CKernels
     _ ids: UnsafeBufferPointer<TokenID>
   ) {
     if filled * 4 >= (1 << bits) * 3 { makeRoom() }
-    let hash = hash(key)
-    // The same pre-token may be new twice in a group.
-    if holds(key, hash) { return }
+    let home = Int(hash(key)) & mask
+    var position = home
+    while true {
+      // In bounds: masked. A walk ends because part of the slots are always free.
+      let there = unsafe slots[position].key
+      if there.high == 0 { break }
+      // The same pre-token may be new twice in a group.
+      if (there.low ^ key.low) | (there.high ^ key.high) << 4 == 0 { return }
+      position = (position &+ 1) & mask
+    }
     var slot = Slot(key: key, payload: .zero)
     if let inline, !key.isHashed {
       slot.payload = inline
@@ -130,24 +137,13 @@ internal import CKernels
     } else {
       let offset = unsafe keep(
         key.isHashed ? bytes : UnsafeRawBufferPointer(start: nil, count: 0), ids)
+      // A full arena is emptied, and the table with it.
+      if filled == 0 { position = home }
       slot.payload[0] = UInt64(offset) | UInt64(ids.count) << 32
       slot.key.high |= Self.inArena << 60
     }
-    unsafe Self.place(slot, hash, in: slots, bits: bits)
+    unsafe slots[position] = slot
     filled += 1
-  }
-
-  /// Whether a slot has this key.
-  @inline(__always)
-  private func holds(_ key: PreTokenKey, _ hash: UInt32) -> Bool {
-    var position = Int(hash) & mask
-    while true {
-      // In bounds: masked. A walk ends because part of the slots are always free.
-      let slot = unsafe slots[position].key
-      if (slot.low ^ key.low) | (slot.high ^ key.high) << 4 == 0 { return true }
-      if slot.high == 0 { return false }
-      position = (position &+ 1) & mask
-    }
   }
 
   /// Puts bytes, padded to a multiple of four, and ids into the arena; returns where they begin.
