@@ -114,12 +114,12 @@ class Bench:
             sys.executable, WORKER, "--peer", name, "--vocab", vocab, "--files", self.options.files, "--threads",
             str(threads), "--passes", str(self.options.passes if passes is None else passes), self.text(corpus)])
 
-    def ours(self, vocab, corpus, threads=1, passes=None, engine=None, options=()):
+    def ours(self, vocab, corpus, threads=1, passes=None, engine=None):
         files = os.path.join(ROOT, "vocabs/gpt2") if vocab == "gpt2" else f"{self.options.files}/{vocab}_base.tiktoken"
         return run_json([
             self.benchmarks, "worker", "--vocab", files, "--threads", str(threads), "--engine",
             engine or self.options.engine, "--passes",
-            str(self.options.passes if passes is None else passes), *options, self.text(corpus)])
+            str(self.options.passes if passes is None else passes), self.text(corpus)])
 
     def compare(self, suite, vocab, corpus, contenders, threads=1, rounds=None):
         """Every contender once in each round; `contenders` are names and functions that run one process."""
@@ -203,8 +203,7 @@ class Bench:
             for size in self.options.pathological_sizes.split(","):
                 for kind in PATHOLOGICAL:
                     corpus = f"{kind}-{size}MB"
-                    # The others make their tables when they load.
-                    contenders = {"ours": lambda: self.ours(vocab, corpus, passes=0, options=["--prepare"])}
+                    contenders = {"ours": lambda: self.ours(vocab, corpus, passes=0)}
                     for name in peers[vocab]:
                         contenders[name] = lambda name=name: self.peer(name, vocab, corpus, passes=0, limit={})
                     self.compare("pathological", vocab, corpus, contenders, rounds=min(3, self.options.rounds))

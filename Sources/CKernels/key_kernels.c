@@ -33,27 +33,49 @@ __attribute__((target("sse4.2"))) uint32_t keys_hash_crc32(pre_token_key key) {
 }
 
 // The key of a pre-token that is too long for its bytes to be one.
-static pre_token_key long_key(const uint8_t *bytes, size_t length) {
+static __attribute__((noinline, cold)) pre_token_key long_key(const uint8_t *bytes, size_t length) {
   if (length > KEY_LONGEST) return (pre_token_key){0, KEY_TOO_LONG};
   return (pre_token_key){hash_bytes(bytes, length), length};
 }
 
 #pragma clang attribute push(__attribute__((target("avx2,sse4.2,bmi,bmi2"))), apply_to = function)
 
-static void fill_avx2(const pre_token_batch *batch, const pre_token_cache *cache, pre_token_key *keys,
-                      uint32_t *hashes) {
+// What of sixteen bytes belongs to a pre-token of each length.
+static const pre_token_key bytes_of_length[KEY_LONGEST_INLINE + 1] = {
+    {0, 0},
+    {0xFF, 0},
+    {0xFFFF, 0},
+    {0xFFFFFF, 0},
+    {0xFFFFFFFF, 0},
+    {0xFFFFFFFFFF, 0},
+    {0xFFFFFFFFFFFF, 0},
+    {0xFFFFFFFFFFFFFF, 0},
+    {UINT64_MAX, 0},
+    {UINT64_MAX, 0xFF},
+    {UINT64_MAX, 0xFFFF},
+    {UINT64_MAX, 0xFFFFFF},
+    {UINT64_MAX, 0xFFFFFFFF},
+    {UINT64_MAX, 0xFFFFFFFFFF},
+    {UINT64_MAX, 0xFFFFFFFFFFFF},
+    {UINT64_MAX, 0xFFFFFFFFFFFFFF},
+};
+
+// `at_end`: whether sixteen bytes from the start of a pre-token may be more than the text has.
+static inline __attribute__((always_inline)) void fill(const pre_token_batch *batch,
+                                                       const pre_token_cache *cache, size_t index,
+                                                       pre_token_key *keys, uint32_t *places,
+                                                       const int at_end) {
   const uint8_t *text = batch->text;
   const intptr_t *ends = batch->ends;
   const char *slots = (const char *)cache->slots;
-  const size_t count = batch->count, n = batch->n;
-  const uint32_t mask = cache->mask;
-  size_t start = batch->start;
-  for (size_t index = 0; index < n; index++) {
+  const uint32_t mask = cache->mask * (uint32_t)sizeof(pre_token_slot);
+  size_t start = index == 0 ? batch->start : (size_t)ends[index - 1];
+  for (const size_t n = batch->n; index < n; index++) {
     const size_t end = (size_t)ends[index];
     const size_t length = end - start;
     pre_token_key key;
     if (__builtin_expect(length <= KEY_LONGEST_INLINE, 1)) {
-      if (__builtin_expect(start + 16 <= count, 1)) {
+      if (!at_end || start + 16 <= batch->count) {
         key.low = load8(text + start);
         key.high = load8(text + start + 8);
       } else {
@@ -62,18 +84,27 @@ static void fill_avx2(const pre_token_batch *batch, const pre_token_cache *cache
         key.low = load8(padded);
         key.high = load8(padded + 8);
       }
-      // What lies past the pre-token is cut off; a count of 64 bits or more cuts nothing.
-      key.low = _bzhi_u64(key.low, (uint32_t)length * 8);
-      key.high = _bzhi_u64(key.high, (uint32_t)(length > 8 ? length - 8 : 0) * 8);
+      key.low &= bytes_of_length[length].low;
+      key.high &= bytes_of_length[length].high;
       key.high |= (uint64_t)length << 56;
     } else {
       key = long_key(text + start, length);
     }
-    const uint32_t hash = hash_key(key.low, key.high);
+    const uint32_t place = hash_key(key.low, key.high) * (uint32_t)sizeof(pre_token_slot) & mask;
     keys[index] = key;
-    hashes[index] = hash;
-    __builtin_prefetch(slots + (size_t)(hash & mask) * sizeof(pre_token_slot), 0, 3);
+    places[index] = place;
+    __builtin_prefetch(slots + place, 0, 3);
     start = end;
+  }
+}
+
+static void fill_avx2(const pre_token_batch *batch, const pre_token_cache *cache, size_t index,
+                      pre_token_key *keys, uint32_t *places) {
+  // No pre-token begins behind the last end.
+  if (index < batch->n && (size_t)batch->ends[batch->n - 1] + 16 <= batch->count) {
+    fill(batch, cache, index, keys, places, 0);
+  } else {
+    fill(batch, cache, index, keys, places, 1);
   }
 }
 
@@ -87,24 +118,29 @@ static inline int is_equal(const uint8_t *bytes, const uint8_t *kept, size_t len
 
 static inline __attribute__((always_inline)) size_t find(
     const pre_token_batch *batch, const pre_token_cache *cache, const pre_token_key *keys,
-    const uint32_t *hashes, const int is_narrow, size_t index, uint32_t *ids, size_t *written) {
+    const uint32_t *places, const int is_narrow, size_t index, uint32_t *ids, size_t *written,
+    pre_token_miss *misses, size_t *missing) {
   const pre_token_slot *slots = cache->slots;
   const uint8_t *arena = cache->arena;
-  const size_t mask = cache->mask, n = batch->n;
+  const size_t mask = (size_t)cache->mask * sizeof(pre_token_slot), n = batch->n;
   uint32_t *output = ids + *written;
+  size_t missed = *missing;
   for (; index < n; index++) {
     const uint64_t low = keys[index].low, high = keys[index].high;
-    size_t position = hashes[index] & mask;
+    // In bytes: an index would have to be multiplied each time.
+    size_t place = places[index];
+    const pre_token_slot *slot;
     uint64_t difference;
   walk:
     while (1) {
-      difference = slots[position].key.high ^ high;
-      if (__builtin_expect(((slots[position].key.low ^ low) | difference << 4) == 0, 1)) break;
-      if (slots[position].key.high == 0) goto missing;
-      position = (position + 1) & mask;
+      slot = (const pre_token_slot *)((const char *)slots + place);
+      difference = slot->key.high ^ high;
+      if (__builtin_expect(((slot->key.low ^ low) | difference << 4) == 0, 1)) break;
+      if (slot->key.high == 0) goto missing;
+      place = (place + sizeof *slot) & mask;
     }
     const uint64_t code = difference >> 60;
-    const __m128i payload = _mm_loadu_si128((const __m128i *)slots[position].payload);
+    const __m128i payload = _mm_loadu_si128((const __m128i *)slot->payload);
     if (__builtin_expect(code != SLOT_IN_ARENA, 1)) {
       // All that there is room for is written: no branch depends on how many ids there are.
       if (is_narrow) {
@@ -115,15 +151,15 @@ static inline __attribute__((always_inline)) size_t find(
       output += code;
       continue;
     }
-    const uint64_t place = (uint64_t)_mm_cvtsi128_si64(payload);
-    const uint8_t *source = arena + (uint32_t)place;
-    const size_t number = place >> 32;
+    const uint64_t reference = (uint64_t)_mm_cvtsi128_si64(payload);
+    const uint8_t *source = arena + (uint32_t)reference;
+    const size_t number = reference >> 32;
     if (high >> 56 == 0) {
       // Of a long pre-token the key is but a hash: another one may have the same.
       const size_t length = high;
       const size_t begin = index == 0 ? batch->start : (size_t)batch->ends[index - 1];
       if (!is_equal(batch->text + begin, source, length)) {
-        position = (position + 1) & mask;
+        place = (place + sizeof *slot) & mask;
         goto walk;
       }
       source += (length + 3) & ~(size_t)3;
@@ -133,34 +169,42 @@ static inline __attribute__((always_inline)) size_t find(
       _mm_storeu_si128((__m128i *)(output + done), _mm_loadu_si128((const __m128i *)(source + 4 * done)));
     }
     output += number;
+    continue;
+  missing:
+    if (high == KEY_TOO_LONG) break;
+    misses[missed++] = (pre_token_miss){(uint32_t)index, (uint32_t)(output - ids), 0, 0};
   }
-missing:
   *written = (size_t)(output - ids);
+  *missing = missed;
   return index;
 }
 
 static size_t find_narrow(const pre_token_batch *batch, const pre_token_cache *cache,
-                          const pre_token_key *keys, const uint32_t *hashes, size_t index,
-                          uint32_t *ids, size_t *written) {
-  return find(batch, cache, keys, hashes, 1, index, ids, written);
+                          const pre_token_key *keys, const uint32_t *places, size_t index,
+                          uint32_t *ids, size_t *written, pre_token_miss *misses,
+                        size_t *missing) {
+  return find(batch, cache, keys, places, 1, index, ids, written, misses, missing);
 }
 
 static size_t find_wide(const pre_token_batch *batch, const pre_token_cache *cache,
-                        const pre_token_key *keys, const uint32_t *hashes, size_t index,
-                        uint32_t *ids, size_t *written) {
-  return find(batch, cache, keys, hashes, 0, index, ids, written);
+                        const pre_token_key *keys, const uint32_t *places, size_t index,
+                        uint32_t *ids, size_t *written, pre_token_miss *misses,
+                        size_t *missing) {
+  return find(batch, cache, keys, places, 0, index, ids, written, misses, missing);
 }
 
 #pragma clang attribute pop
 
-void keys_fill_crc32(const pre_token_batch *batch, const pre_token_cache *cache, pre_token_key *keys,
-                     uint32_t *hashes) {
-  fill_avx2(batch, cache, keys, hashes);
+void keys_fill_crc32(const pre_token_batch *batch, const pre_token_cache *cache, size_t index,
+                     pre_token_key *keys, uint32_t *places) {
+  fill_avx2(batch, cache, index, keys, places);
 }
 
 size_t keys_find(const pre_token_batch *batch, const pre_token_cache *cache, const pre_token_key *keys,
-                 const uint32_t *hashes, int is_narrow, size_t index, uint32_t *ids, size_t *written) {
-  return (is_narrow ? find_narrow : find_wide)(batch, cache, keys, hashes, index, ids, written);
+                 const uint32_t *places, int is_narrow, size_t index, uint32_t *ids, size_t *written,
+                 pre_token_miss *misses, size_t *missing) {
+  return (is_narrow ? find_narrow : find_wide)(batch, cache, keys, places, index, ids, written, misses,
+                                               missing);
 }
 
 int keys_have_crc32(void) {
@@ -179,16 +223,17 @@ uint32_t keys_hash_crc32(pre_token_key key) {
   __builtin_trap();
 }
 
-void keys_fill_crc32(const pre_token_batch *batch, const pre_token_cache *cache, pre_token_key *keys,
-                     uint32_t *hashes) {
-  (void)batch, (void)cache, (void)keys, (void)hashes;
+void keys_fill_crc32(const pre_token_batch *batch, const pre_token_cache *cache, size_t index,
+                     pre_token_key *keys, uint32_t *places) {
+  (void)batch, (void)cache, (void)index, (void)keys, (void)places;
   __builtin_trap();
 }
 
 size_t keys_find(const pre_token_batch *batch, const pre_token_cache *cache, const pre_token_key *keys,
-                 const uint32_t *hashes, int is_narrow, size_t index, uint32_t *ids, size_t *written) {
-  (void)batch, (void)cache, (void)keys, (void)hashes, (void)is_narrow, (void)index, (void)ids;
-  (void)written;
+                 const uint32_t *places, int is_narrow, size_t index, uint32_t *ids, size_t *written,
+                 pre_token_miss *misses, size_t *missing) {
+  (void)batch, (void)cache, (void)keys, (void)places, (void)is_narrow, (void)index, (void)ids;
+  (void)written, (void)misses, (void)missing;
   __builtin_trap();
 }
 

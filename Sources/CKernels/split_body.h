@@ -18,9 +18,12 @@ static inline __attribute__((always_inline)) void KERNEL(classify)(const uint8_t
                                                        _mm512_set1_epi8(5));
   masks->apostrophe = _mm512_cmpeq_epi8_mask(block, _mm512_set1_epi8('\''));
   masks->long_byte = _mm512_movepi8_mask(block);
-  masks->continuation = _mm512_cmplt_epi8_mask(block, _mm512_set1_epi8(-64));
-  masks->from_e0 = _mm512_cmpge_epu8_mask(block, _mm512_set1_epi8((char)0xE0));
-  masks->from_f0 = _mm512_cmpge_epu8_mask(block, _mm512_set1_epi8((char)0xF0));
+  masks->continuation = masks->from_e0 = masks->from_f0 = 0;
+  if (masks->long_byte) {
+    masks->continuation = _mm512_cmplt_epi8_mask(block, _mm512_set1_epi8(-64));
+    masks->from_e0 = _mm512_cmpge_epu8_mask(block, _mm512_set1_epi8((char)0xE0));
+    masks->from_f0 = _mm512_cmpge_epu8_mask(block, _mm512_set1_epi8((char)0xF0));
+  }
   if (wants & WANT_LINE_ENDS)
     masks->line_end = _mm512_cmpeq_epi8_mask(block, _mm512_set1_epi8('\n')) |
                       _mm512_cmpeq_epi8_mask(block, _mm512_set1_epi8('\r'));
@@ -115,7 +118,8 @@ static inline void KERNEL(emit)(uint64_t bits, size_t base, intptr_t *ends, unsi
   uint8_t packed[64];
   _mm512_storeu_si512(packed, _mm512_maskz_compress_epi8(bits, _mm512_loadu_si512(numbers)));
   const __m512i bases = _mm512_set1_epi64((long long)base);
-  for (unsigned done = 0; done < count; done += 8) {
+  // Sixteen without asking how many there are: more are rare, and a loop's end cannot be foreseen.
+  for (unsigned done = 0; done < 16 || __builtin_expect(done < count, 0); done += 8) {
     const __m128i eight = _mm_loadl_epi64((const __m128i *)(packed + done));
     _mm512_storeu_si512(ends + done, _mm512_add_epi64(_mm512_cvtepu8_epi64(eight), bases));
   }

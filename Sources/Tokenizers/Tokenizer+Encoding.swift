@@ -72,6 +72,11 @@ extension Tokenizer {
 ///
 /// For one thread at a time. Memory is bounded whatever the texts are.
 public final class TextEncoder {
+  /// From so many bytes on, room for the ids of a text is made at once.
+  private static let worthRoom = 1 << 20
+  /// Up to so many bytes, room for an id a byte: 256 MiB of addresses.
+  private static let mostRoom = 1 << 26
+
   private let tokenizer: Tokenizer
   private let options: EncodingOptions
   private let encoder: any TokenEncoder
@@ -92,8 +97,11 @@ public final class TextEncoder {
   /// - Complexity: O(n) in the bytes of the text, O(n log n) in those of a pre-token.
   public func encode(_ text: Span<UInt8>, into ids: inout [TokenID]) throws(TokenizerError) {
     let countBefore = ids.count
-    // Short texts leave it to the array to grow, which takes account of what it held before.
-    if text.count >= 1 << 20 { reserve(text.count / 3, in: &ids) }
+    // Short texts leave it to the array to grow, which takes account of what it held before. Of others an id a
+    // byte, the most there can be, or what prose takes: memory that is not written to costs nothing.
+    if text.count >= Self.worthRoom {
+      ids.reserve(text.count <= Self.mostRoom ? text.count : text.count / 3)
+    }
     do throws(TokenizerError) {
       var start = 0
       if options.special != .text {
@@ -110,18 +118,6 @@ public final class TextEncoder {
     } catch {
       ids.removeSubrange(countBefore...)
       throw error
-    }
-  }
-
-  /// Makes room for what prose takes: memory that is not used is not touched either.
-  private func reserve(_ room: Int, in ids: inout [TokenID]) {
-    if ids.capacity - ids.count >= room { return }
-    ids.reserveCapacity(ids.count + room)
-    // The room behind the ids that there are; nothing is written through the pointer.
-    ids.append(addingCapacity: room) { output in
-      unsafe output.withUnsafeMutableBufferPointer { buffer, _ in
-        unsafe HugePages.advise(UnsafeMutableRawBufferPointer(buffer))
-      }
     }
   }
 

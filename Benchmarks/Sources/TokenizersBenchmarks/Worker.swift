@@ -12,8 +12,7 @@ struct Worker: ParsableCommand {
     discussion: """
       Every pass keeps all ids until it ends, as the other programs do. The passes share one encoder, and \
       on one thread one array for the ids. \
-      Loading the vocabulary, reading the text and hashing the ids are outside of the times; with --prepare \
-      loading makes tables that otherwise wait for a text that needs them.
+      Loading the vocabulary, reading the text and hashing the ids are outside of the times.
       """)
 
   @Option(help: "GPT-2's folder, or a rank table.")
@@ -28,9 +27,6 @@ struct Worker: ParsableCommand {
   @Option(help: "Passes after the first.")
   var passes = 4
 
-  @Flag(help: "Make all tables when loading, as other tokenizers do.")
-  var prepare = false
-
   @Argument(help: "The text.")
   var text: String
 
@@ -41,7 +37,8 @@ struct Worker: ParsableCommand {
     let clock = ContinuousClock()
     let begin = clock.now
     let tokenizer = try Tokenizer(contentsOf: vocab, engine: engine)
-    if prepare { tokenizer.prepare() }
+    // As the others do when they load.
+    tokenizer.prepare()
     let load = seconds(clock.now - begin)
     let bytes = try FileBytes.read(text)
     var run = EncodingRun(tokenizer, threads: threads)

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "key_kernels.h"
+#include "merge_kernels.h"
 #include "scalar_classes.h"
 #include "split_kernels.h"
 #include "utf8_kernels.h"

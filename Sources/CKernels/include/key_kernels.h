@@ -44,17 +44,28 @@ typedef struct {
   size_t n;
 } pre_token_batch;
 
-// Makes the keys and hashes of a batch, and has the cache lines of their slots brought near.
-void keys_fill_crc32(const pre_token_batch *batch, const pre_token_cache *cache, pre_token_key *keys,
-                     uint32_t *hashes);
+// Makes the keys of the pre-tokens from `index` on, says where their slots are, in bytes from the first, and has
+// these brought near.
+void keys_fill_crc32(const pre_token_batch *batch, const pre_token_cache *cache, size_t index,
+                     pre_token_key *keys, uint32_t *places);
 
 // The hash of one key, as above.
 uint32_t keys_hash_crc32(pre_token_key key);
 
-// Writes the ids of the pre-tokens from `index` on to `ids`, from `*written` on, up to the first that the
-// cache does not hold; returns which that is, or `batch->n`. `ids` has room for an id a byte, and eight.
-// `is_narrow` says whether ids in slots have 16 bits.
+// A pre-token that the cache does not hold.
+typedef struct {
+  uint32_t index;  // which one of the batch
+  uint32_t gap;    // how many ids are written before those that are missing
+  uint32_t place;  // where its ids are put until they are written, counted from some start
+  uint32_t count;  // how many there are, 0 as long as it is not known
+} pre_token_miss;
+
+// Writes the ids of the pre-tokens from `index` on to `ids`, from `*written` on, up to the first that is too
+// long for a cache; returns which that is, or `batch->n`. `ids` has room for an id a byte, and eight.
+// `is_narrow` says whether ids in slots have 16 bits. Of pre-tokens that the cache does not hold no ids are
+// written: they are appended to `misses`, whose number is `*missing`, with only `index` and `gap` filled.
 size_t keys_find(const pre_token_batch *batch, const pre_token_cache *cache, const pre_token_key *keys,
-                 const uint32_t *hashes, int is_narrow, size_t index, uint32_t *ids, size_t *written);
+                 const uint32_t *places, int is_narrow, size_t index, uint32_t *ids, size_t *written,
+                 pre_token_miss *misses, size_t *missing);
 
 #endif

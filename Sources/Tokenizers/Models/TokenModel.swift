@@ -14,6 +14,14 @@ public protocol TokenModel: Sendable {
 
   /// A worker that turns ids into bytes.
   func makeDecoder() -> any TokenDecoder
+
+  /// Makes what else would be made when there is enough to do for it.
+  func prepare()
+}
+
+extension TokenModel {
+  /// Nothing: for models that put nothing off.
+  public func prepare() {}
 }
 
 /// Encodes texts one after another; owns its scratch memory and caches, so it is never shared.

@@ -184,4 +184,20 @@ struct LookupMergerTests {
     }
     #expect(different == 0)
   }
+
+  /// What was put off is made, once, and changes no ids.
+  @Test func preparingMakesTheTable() throws {
+    let ranks = try Vocabulary(
+      (0...255).map { ([UInt8($0)], TokenID(UInt32($0))) } + [(Array("ab".utf8), 256)])
+    let model = try BPEModel(
+      rankTable: ranks, preTokenizer: try PatternPreTokenizer(.none), specialTokens: SpecialTokens()
+    )
+    let tokenizer = Tokenizer(model: model)
+    #expect(model.lazyMerges.ifMade == nil)
+    let before = try tokenizer.encode("cabba")
+    tokenizer.prepare()
+    #expect(model.lazyMerges.ifMade != nil)
+    #expect(try tokenizer.encode("cabba") == before)
+    #expect(before == [99, 256, 98, 97])
+  }
 }

@@ -43,7 +43,8 @@ import Testing
     for (bits, arena) in [(20, 8 << 20), (4, 8 << 20), (20, 4096), (4, 2048)] {
       var encoder = PreTokenEncoder(
         model, hash: hash,
-        bounds: .init(initialBits: 3, largestBits: bits, largestArena: arena))
+        bounds: .init(initialBits: 3, largestBits: bits, largestArena: arena),
+        mergesByKernel: hash == .crc32)
       var random = SeededRandom(seed: UInt64(bits + arena))
       let preTokens = Self.preTokens(&random)
       let text = preTokens.flatMap(\.self)
@@ -56,6 +57,34 @@ import Testing
         #expect(ids == expected, "\(bits) bits, \(arena) bytes")
       }
     }
+  }
+
+  /// New pre-tokens in groups that are full of them, merged side by side and one after the other.
+  @Test(.tags(.property), arguments: [false, true], [0, 70_000] as [UInt32])
+  func mergesManyNewOnes(byKernel: Bool, firstID: UInt32) throws {
+    if byKernel, !PreTokenEncoder.hasMergeKernel { return }
+    let model = try Self.model(firstID: firstID)
+    let naive = NaiveBPE(model)
+    var random = SeededRandom(seed: 7)
+    let texts = try Fixtures.texts()
+    var preTokens: [[UInt8]] = []
+    for _ in 0..<6000 {
+      let text = random.pick(texts)
+      let count = 1 + random.below(random.pick([3, 15, 16, 17, 32, 33]))
+      let start = random.below(max(1, text.count - count))
+      preTokens.append(Array(text[start..<min(text.count, start + count)]))
+    }
+    var ends: [Int] = []
+    for preToken in preTokens { ends.append((ends.last ?? 0) + preToken.count) }
+    let text = preTokens.flatMap(\.self)
+    // Enough to merge before it that the merges are known.
+    let before = [UInt8](repeating: 0x61, count: 300)
+    var encoder = PreTokenEncoder(model, mergesByKernel: byKernel)
+    var ids: [TokenID] = []
+    encoder.encode(before.span, from: 0, [300].span, into: &ids)
+    ids = []
+    encoder.encode(text.span, from: 0, ends.span, into: &ids)
+    #expect(ids == preTokens.flatMap { naive.encode($0) })
   }
 
   /// The kernel's keys are those of its twin, at the end of the text too.
@@ -78,18 +107,18 @@ extension PreTokenCacheStorage {
   static func keys(of text: [UInt8], _ ends: [Int], hash: PreTokenHash) -> [[UInt64]] {
     let cache = PreTokenCacheStorage(hash: hash)
     var keys = [PreTokenKey](repeating: PreTokenKey.tooLong, count: ends.count)
-    var hashes = [UInt32](repeating: 0, count: ends.count)
+    var places = [UInt32](repeating: 0, count: ends.count)
     unsafe text.withUnsafeBufferPointer { text in
       unsafe ends.withUnsafeBufferPointer { ends in
         unsafe keys.withUnsafeMutableBufferPointer { keys in
-          unsafe hashes.withUnsafeMutableBufferPointer { hashes in
+          unsafe places.withUnsafeMutableBufferPointer { places in
             // Both have an element for each end.
             guard let base = text.baseAddress, let ends = ends.baseAddress,
-              let firstKey = keys.baseAddress, let hashes = hashes.baseAddress
+              let firstKey = keys.baseAddress, let places = places.baseAddress
             else { return }
             unsafe cache.prepare(
               pre_token_batch(text: base, count: text.count, start: 0, ends: ends, n: keys.count),
-              keys: firstKey, hashes: hashes)
+              keys: firstKey, places: places)
           }
         }
       }

@@ -119,15 +119,14 @@ public struct BPEModel: TokenModel {
   /// The split pattern's.
   public var safeCuts: SafeCutRule { preTokenizer.safeCuts }
 
-  /// Makes the table of merges and what long pre-tokens need, which otherwise wait for the first text that
-  /// needs them: some tens of milliseconds.
-  func prepare() {
+  /// A worker with its own cache of pre-tokens.
+  public func makeEncoder() -> any TokenEncoder { BPEEncoder(self) }
+
+  /// Makes the table of merges, and what long pre-tokens need.
+  public func prepare() {
     _ = lazyMerges.made
     longMergeTables.prepare(self)
   }
-
-  /// A worker with its own cache of pre-tokens.
-  public func makeEncoder() -> any TokenEncoder { BPEEncoder(self) }
 
   /// A worker that writes out the bytes of each token.
   public func makeDecoder() -> any TokenDecoder { ByteDecoder(vocabulary) }

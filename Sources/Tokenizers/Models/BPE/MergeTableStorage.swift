@@ -1,10 +1,14 @@
+internal import CKernels
+
 /// The merges of a BPE model: an ordered pair of symbols gives the rank of the merge that joins it.
 ///
 /// Merging numbers the tokens that take part in it anew, so that a pair and its rank fit in eight bytes:
 /// the *symbol* of byte *b* is *b*, those of other tokens follow in the order in which the merges name or
-/// make them. The table is open addressing with linear probing, at most half full: 1 MiB for GPT-2's
-/// 50,000 merges, with 16-byte slots of plain ids it would be 2 and no longer stay in a second-level
-/// cache. Pairs of two bytes, which every pre-token begins with, are an array besides.
+/// make them. The table is open addressing, at most half full: 1 MiB for GPT-2's 50,000 merges, with
+/// 16-byte slots of plain ids it would be 2 and no longer stay in a second-level cache. Probing stays within a
+/// cache line of eight slots, of which the last is taken only when the others are, before it goes to the next:
+/// nearly every look-up is one line, which the kernel compares at once. Pairs of two bytes, which every
+/// pre-token begins with, are an array besides.
 ///
 /// Immutable once made, hence shared by the encoders of all threads; they read it through `Lookup`, a
 /// plain copy of its addresses, and keep this object alive.
@@ -12,13 +16,14 @@
   /// What `Lookup` gives for a pair that no merge joins: greater than any rank.
   static let noRank = UInt32(1) << rankBits - 1
   /// A slot is the left symbol, the right symbol, and in the lowest bits the rank.
-  private static let rankBits: UInt64 = 22
-  private static let symbolBits: UInt64 = 21
+  private static let rankBits = UInt64(MERGE_RANK_BITS)
+  private static let symbolBits = UInt64(MERGE_SYMBOL_BITS)
   /// A free slot: no pair, since symbols are below the greatest that the bits could hold.
   private static let free = UInt64.max
   /// How many symbols there can be, and so tokens that take part in merges.
   static let largestSymbolCount = 1 << Int(symbolBits) - 1
 
+  private let memory: ZeroedMemory
   private let slots: UnsafeMutablePointer<UInt64>
   private let bits: UInt64
   /// The rank of each pair of bytes, the left byte in the high half of the index.
@@ -44,11 +49,15 @@
     while 1 << bits < merges.count * 2 { bits += 1 }
     self.bits = bits
     let count = 1 << Int(bits)
-    // Freed in deinit, which also runs where this initialiser throws below.
-    unsafe slots = .allocate(capacity: count)
-    unsafe slots.initialize(repeating: Self.free, count: count)
-    unsafe rankOfBytes = .allocate(capacity: 1 << 16)
-    unsafe rankOfBytes.initialize(repeating: Self.noRank, count: 1 << 16)
+    let bytePairs = 1 << 16
+    memory = ZeroedMemory(
+      byteCount: count * MemoryLayout<UInt64>.stride + bytePairs * MemoryLayout<UInt32>.stride)
+    // Both lie in the memory, the slots at its start and so at the start of a cache line.
+    unsafe slots = memory.base.bindMemory(to: UInt64.self, capacity: count)
+    unsafe slots.update(repeating: Self.free, count: count)
+    unsafe rankOfBytes = (memory.base + count * MemoryLayout<UInt64>.stride)
+      .bindMemory(to: UInt32.self, capacity: bytePairs)
+    unsafe rankOfBytes.update(repeating: Self.noRank, count: bytePairs)
     var merged: [UInt32] = []
     merged.reserveCapacity(merges.count)
     var duplicate: Int?
@@ -57,13 +66,15 @@
       let right = numbering.symbol(of: merge.right)
       merged.append(numbering.symbol(of: merge.merged))
       let pair = Self.pack(left, right)
-      var position = Self.position(of: pair, bits: bits)
-      // In bounds: positions are masked by `count - 1`, and half of the slots stay free.
-      while unsafe slots[position] != Self.free {
-        if unsafe slots[position] >> Self.rankBits == pair, duplicate == nil { duplicate = rank }
-        position = (position + 1) & (count - 1)
+      var probe = Probe(of: pair, bits: bits)
+      // In bounds: positions are masked, and half of the slots stay free.
+      while unsafe slots[probe.position] != Self.free {
+        if unsafe slots[probe.position] >> Self.rankBits == pair, duplicate == nil {
+          duplicate = rank
+        }
+        probe.advance(count - 1)
       }
-      unsafe slots[position] = pair << Self.rankBits | UInt64(rank)
+      unsafe slots[probe.position] = pair << Self.rankBits | UInt64(rank)
       // Symbols of bytes are below 256, the pair of two an index of the array.
       if left < 256, right < 256 {
         unsafe rankOfBytes[Int(left << 8 | right)] = UInt32(rank)
@@ -78,11 +89,6 @@
     tokens = numbering.tokens
     if let duplicate { throw .duplicateMerge(rank: duplicate) }
     guard tokens.count <= Self.largestSymbolCount else { throw .tooManyMerges }
-  }
-
-  deinit {
-    unsafe slots.deallocate()
-    unsafe rankOfBytes.deallocate()
   }
 
   /// How many tokens take part in merges, bytes included: symbols are the numbers below.
@@ -110,6 +116,15 @@
     fileprivate let tokens: UnsafeBufferPointer<TokenID>
     fileprivate let inOrder: Bool
 
+    /// The tables as the kernels see them.
+    var view: merge_table {
+      // An id has the layout of its number. Models have merges: the arrays are not empty.
+      unsafe merge_table(
+        slots: slots, bits: UInt32(bits), rank_of_bytes: rankOfBytes, merged: merged.baseAddress,
+        tokens: UnsafeRawPointer(tokens.baseAddress)?.assumingMemoryBound(to: UInt32.self),
+        in_order: inOrder ? 1 : 0)
+    }
+
     /// The rank of the merge that joins two bytes, or `noRank`.
     @inline(__always)
     func rank(ofBytes left: UInt8, _ right: UInt8) -> UInt32 {
@@ -120,15 +135,15 @@
     @inline(__always)
     func rank(_ left: UInt32, _ right: UInt32) -> UInt32 {
       let pair = MergeTableStorage.pack(left, right)
-      var position = MergeTableStorage.position(of: pair, bits: bits)
+      var probe = Probe(of: pair, bits: bits)
       while true {
         // In bounds: masked, and a free slot ends every walk.
-        let slot = unsafe slots[position]
+        let slot = unsafe slots[probe.position]
         if slot >> MergeTableStorage.rankBits == pair {
           return UInt32(truncatingIfNeeded: slot) & MergeTableStorage.noRank
         }
         if slot == MergeTableStorage.free { return MergeTableStorage.noRank }
-        position = (position &+ 1) & (1 &<< Int(bits) &- 1)
+        probe.advance(1 &<< Int(bits) &- 1)
       }
     }
 
@@ -148,10 +163,35 @@
     UInt64(left) << symbolBits | UInt64(right)
   }
 
-  /// Fibonacci hashing: the highest bits of the product depend on all of the pair.
-  @inline(__always)
-  private static func position(of pair: UInt64, bits: UInt64) -> Int {
-    Int(truncatingIfNeeded: (pair &* 0x9E37_79B9_7F4A_7C15) &>> (64 &- bits))
+  /// A walk over slots: round the first seven of a group from where the hash says, then the eighth, then the
+  /// next group.
+  private struct Probe {
+    private(set) var position: Int
+    /// how many of the first seven are still to come
+    private var left: Int
+
+    /// Fibonacci hashing: the highest bits of the product depend on all of the pair.
+    @inline(__always)
+    init(of pair: UInt64, bits: UInt64) {
+      position = Int(truncatingIfNeeded: (pair &* 0x9E37_79B9_7F4A_7C15) &>> (64 &- bits))
+      left = Int(MERGE_GROUP) &- 2
+      // None begins at the last of a group.
+      if position & (Int(MERGE_GROUP) &- 1) == Int(MERGE_GROUP) &- 1 { position &-= 1 }
+    }
+
+    @inline(__always)
+    mutating func advance(_ mask: Int) {
+      let last = Int(MERGE_GROUP) &- 1
+      if left > 0 {
+        left &-= 1
+        position = position & last == last &- 1 ? position & ~last : position &+ 1
+      } else if position & last == last {
+        position = (position &+ 1) & mask
+        left = Int(MERGE_GROUP) &- 2
+      } else {
+        position |= last
+      }
+    }
   }
 }
 

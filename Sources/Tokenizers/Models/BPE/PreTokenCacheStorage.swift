@@ -69,45 +69,46 @@ internal import CKernels
       mask: UInt32(truncatingIfNeeded: mask), arena: arena.assumingMemoryBound(to: UInt8.self))
   }
 
-  /// Makes keys and hashes for pre-tokens that are looked up soon, and has their slots brought near.
+  /// Makes keys for pre-tokens that are looked up soon, says where their slots are, and has these brought near.
   ///
   /// Looking a slot up is a wait for memory, unless it was asked for some hundred instructions before:
   /// so keys are made for a whole batch first, then all are looked up.
   ///
   /// - Parameters:
   ///   - batch: The pre-tokens.
+  ///   - first: Those before it are left out.
   ///   - keys: Has room for as many elements as there are pre-tokens.
-  ///   - hashes: The same.
+  ///   - places: The same. Where their slots are, in bytes from the first.
   func prepare(
-    _ batch: pre_token_batch, keys: UnsafeMutablePointer<PreTokenKey>,
-    hashes: UnsafeMutablePointer<UInt32>
+    _ batch: pre_token_batch, from first: Int = 0, keys: UnsafeMutablePointer<PreTokenKey>,
+    places: UnsafeMutablePointer<UInt32>
   ) {
     if hash == .crc32 {
       // The kernel reads the text, and writes an element for each end.
       unsafe withUnsafePointer(to: batch) { batch in
         unsafe withUnsafePointer(to: view) { view in
-          unsafe keys_fill_crc32(batch, view, keys, hashes)
+          unsafe keys_fill_crc32(batch, view, first, keys, places)
         }
       }
       return
     }
     let slots = unsafe slots
     let mask = mask
-    var start = unsafe batch.start
-    for index in 0..<(unsafe batch.n) {
+    var start = unsafe first == 0 ? batch.start : batch.ends[first &- 1]
+    for index in first..<(unsafe batch.n) {
       let end = unsafe batch.ends[index]
       // start..<end lie in the text, as the caller's contract says.
       let key = unsafe PreTokenKey(
         batch.text + start, length: end &- start, available: batch.count &- start)
-      let hash = key.hash
+      let position = Int(key.hash) & mask
       unsafe keys[index] = key
-      unsafe hashes[index] = hash
-      unsafe prefetch_line(slots + Int(hash) & mask)
+      unsafe places[index] = UInt32(truncatingIfNeeded: position &* MemoryLayout<Slot>.stride)
+      unsafe prefetch_line(slots + position)
       start = end
     }
   }
 
-  /// Adds a pre-token that the table does not hold.
+  /// Adds a pre-token, unless its key is there.
   ///
   /// - Parameters:
   ///   - key: Its key, not one that is too long.
@@ -118,7 +119,17 @@ internal import CKernels
     _ key: PreTokenKey, _ bytes: UnsafeRawBufferPointer, inline: SIMD2<UInt64>?,
     _ ids: UnsafeBufferPointer<TokenID>
   ) {
-    if filled * 5 >= (1 << bits) * 3 { makeRoom() }
+    if filled * 4 >= (1 << bits) * 3 { makeRoom() }
+    let home = Int(hash(key)) & mask
+    var position = home
+    while true {
+      // In bounds: masked. A walk ends because part of the slots are always free.
+      let there = unsafe slots[position].key
+      if there.high == 0 { break }
+      // The same pre-token may be new twice in a group.
+      if (there.low ^ key.low) | (there.high ^ key.high) << 4 == 0 { return }
+      position = (position &+ 1) & mask
+    }
     var slot = Slot(key: key, payload: .zero)
     if let inline, !key.isHashed {
       slot.payload = inline
@@ -126,10 +137,12 @@ internal import CKernels
     } else {
       let offset = unsafe keep(
         key.isHashed ? bytes : UnsafeRawBufferPointer(start: nil, count: 0), ids)
+      // A full arena is emptied, and the table with it.
+      if filled == 0 { position = home }
       slot.payload[0] = UInt64(offset) | UInt64(ids.count) << 32
       slot.key.high |= Self.inArena << 60
     }
-    unsafe Self.place(slot, hash(key), in: slots, bits: bits)
+    unsafe slots[position] = slot
     filled += 1
   }
 
@@ -198,8 +211,8 @@ internal import CKernels
 protocol InlineIDs {
   /// How many there can be, below `PreTokenCacheStorage.inArena`. `write` writes as many.
   static var limit: Int { get }
-  /// Ids as a payload; nil if they are too many, or one is too great.
-  static func pack(_ ids: UnsafeBufferPointer<TokenID>) -> SIMD2<UInt64>?
+  /// The first `limit` of some ids as a payload, what lies behind them too if they are fewer.
+  static func pack(_ ids: UnsafePointer<TokenID>) -> SIMD2<UInt64>
   /// Writes all that a payload has room for: no branch depends on how many there are.
   static func write(_ payload: SIMD2<UInt64>, to output: UnsafeMutableRawPointer)
 }
@@ -208,11 +221,9 @@ protocol InlineIDs {
 enum WideIDs: InlineIDs {
   static var limit: Int { 4 }
 
-  static func pack(_ ids: UnsafeBufferPointer<TokenID>) -> SIMD2<UInt64>? {
-    guard ids.count <= limit else { return nil }
-    var four = SIMD4<UInt32>.zero
-    for index in 0..<ids.count { four[index] = unsafe ids[index].rawValue }
-    return unsafe unsafeBitCast(four, to: SIMD2<UInt64>.self)
+  @inline(__always)
+  static func pack(_ ids: UnsafePointer<TokenID>) -> SIMD2<UInt64> {
+    unsafe UnsafeRawPointer(ids).loadUnaligned(as: SIMD2<UInt64>.self)
   }
 
   @inline(__always)
@@ -226,14 +237,11 @@ enum WideIDs: InlineIDs {
 enum NarrowIDs: InlineIDs {
   static var limit: Int { 8 }
 
-  static func pack(_ ids: UnsafeBufferPointer<TokenID>) -> SIMD2<UInt64>? {
-    guard ids.count <= limit else { return nil }
-    var eight = SIMD8<UInt16>.zero
-    for index in 0..<ids.count {
-      guard let id = UInt16(exactly: unsafe ids[index].rawValue) else { return nil }
-      eight[index] = id
-    }
-    return unsafe unsafeBitCast(eight, to: SIMD2<UInt64>.self)
+  @inline(__always)
+  static func pack(_ ids: UnsafePointer<TokenID>) -> SIMD2<UInt64> {
+    let eight = unsafe UnsafeRawPointer(ids).loadUnaligned(as: SIMD8<UInt32>.self)
+    return unsafe unsafeBitCast(
+      SIMD8<UInt16>(truncatingIfNeeded: eight), to: SIMD2<UInt64>.self)
   }
 
   @inline(__always)

@@ -8,15 +8,30 @@ internal import CKernels
   /// Pre-tokens prepared before they are looked up: their slots, asked for in between, stay in the
   /// first-level cache until then.
   private static let batch = 256
+  /// Pre-tokens of which those that are new are merged together: few are, and merging gains from company.
+  private static let group = 1024
+  /// The kernel that merges writes so many ids for each pre-token.
+  private static let kernelIDs = Int(MERGE_LONGEST)
+  /// Whether this processor can run that kernel.
+  static let hasMergeKernel = merges_have_kernel() != 0
+  /// Copying from the arena writes so many ids too much.
+  private static let excess = 3
 
   private var merger: BPEMerger
   private var cache: PreTokenCacheStorage
   /// Whether all ids have 16 bits.
   private let isNarrow: Bool
-  /// Keys and hashes of a batch. Raw memory: an array would be counted and checked at each access.
+  /// Keys of a group, and where their slots are. Raw memory: an array would be counted and checked at each access.
   private let memory: ZeroedMemory
   private let keys: UnsafeMutablePointer<PreTokenKey>
-  private let hashes: UnsafeMutablePointer<UInt32>
+  private let places: UnsafeMutablePointer<UInt32>
+  /// The pre-tokens of a group that the cache does not hold.
+  private let misses: UnsafeMutablePointer<pre_token_miss>
+  private var missing = 0
+  /// Their ids, until they are written.
+  private let newIDs: UnsafeMutablePointer<TokenID>
+  /// Whether short ones are merged by the kernel.
+  private let mergesByKernel: Bool
   /// Ids of a pre-token that is too long for the merger's scan.
   private var merged: [TokenID] = []
   /// For models that look whole pre-tokens up before they merge.
@@ -38,18 +53,31 @@ internal import CKernels
   /// - Parameters:
   ///   - hash: How the cache hashes; what the model's engine uses, if nil.
   ///   - bounds: How far the cache grows: tests make it small.
+  ///   - mergesByKernel: Whether short pre-tokens are merged side by side; as the model's engine does, if nil.
   init(
     _ model: BPEModel, hash: PreTokenHash? = nil,
-    bounds: PreTokenCacheStorage.Bounds = PreTokenCacheStorage.Bounds()
+    bounds: PreTokenCacheStorage.Bounds = PreTokenCacheStorage.Bounds(),
+    mergesByKernel: Bool? = nil
   ) {
     merger = BPEMerger(model)
     cache = PreTokenCacheStorage(
       hash: hash ?? PreTokenHash((model.preTokenizer as? MaskScanner)?.level), bounds: bounds)
     isNarrow = (model.vocabulary.largestID?.rawValue ?? 0) <= UInt32(UInt16.max)
-    let keyBytes = Self.batch * MemoryLayout<PreTokenKey>.stride
-    memory = ZeroedMemory(byteCount: keyBytes + Self.batch * MemoryLayout<UInt32>.stride)
+    let keyBytes = Self.group * MemoryLayout<PreTokenKey>.stride
+    let placeBytes = Self.group * MemoryLayout<UInt32>.stride
+    let missBytes = (Self.group + 1) * MemoryLayout<pre_token_miss>.stride
+    let newIDCount = Self.group * (PreTokenKey.longest + Self.excess)
+    memory = ZeroedMemory(
+      byteCount: keyBytes + placeBytes + missBytes + newIDCount * MemoryLayout<TokenID>.stride)
     unsafe keys = memory.base.assumingMemoryBound(to: PreTokenKey.self)
-    unsafe hashes = (memory.base + keyBytes).assumingMemoryBound(to: UInt32.self)
+    unsafe places = (memory.base + keyBytes).assumingMemoryBound(to: UInt32.self)
+    unsafe misses = (memory.base + keyBytes + placeBytes)
+      .assumingMemoryBound(to: pre_token_miss.self)
+    unsafe newIDs = (memory.base + keyBytes + placeBytes + missBytes)
+      .assumingMemoryBound(to: TokenID.self)
+    self.mergesByKernel =
+      (mergesByKernel ?? ((model.preTokenizer as? MaskScanner)?.level == .avx512))
+      && Self.hasMergeKernel
     isWaitingForMerges = merger.made == nil
     // Until the merges are known: harmless, since a token that merging makes is made of its own bytes.
     wholePreTokens = model.lazyMerges.mayLookUpWholePreTokens ? WholePreTokens(model) : nil
@@ -66,7 +94,7 @@ internal import CKernels
         var start = start
         var index = 0
         while index < ends.count {
-          let count = min(ends.count &- index, Self.batch)
+          let count = min(ends.count &- index, Self.group)
           unsafe encode(
             pre_token_batch(
               text: base, count: text.count, start: start, ends: firstEnd + index, n: count),
@@ -78,30 +106,29 @@ internal import CKernels
     }
   }
 
-  private mutating func encode(_ batch: pre_token_batch, into ids: inout [TokenID]) {
-    unsafe cache.prepare(batch, keys: keys, hashes: hashes)
-    let count = unsafe batch.n
+  private mutating func encode(_ group: pre_token_batch, into ids: inout [TokenID]) {
+    let count = unsafe group.n
     var index = 0
     while index < count {
-      let start = unsafe index == 0 ? batch.start : batch.ends[index - 1]
+      let start = unsafe index == 0 ? group.start : group.ends[index - 1]
       // At most an id a byte, of pre-tokens that the cache may hold, and what is written too much.
       let room =
         unsafe min(
-          batch.ends[count - 1] - start, PreTokenKey.longest * (count - index)) + 8
-      if ids.capacity - ids.count < room { ids.reserveCapacity(max(2 * ids.count, 4096) + room) }
+          group.ends[count - 1] - start, PreTokenKey.longest * (count - index)) + 8
+      if ids.capacity - ids.count < room { ids.reserve(max(ids.count, 4096) + room) }
       ids.append(addingCapacity: room) { output in
         unsafe output.withUnsafeMutableBufferPointer { buffer, initialized in
           guard let base = buffer.baseAddress else { return }
           if isNarrow {
-            unsafe encode(batch, NarrowIDs.self, from: &index, to: base, &initialized)
+            unsafe encode(group, NarrowIDs.self, from: &index, to: base, &initialized)
           } else {
-            unsafe encode(batch, WideIDs.self, from: &index, to: base, &initialized)
+            unsafe encode(group, WideIDs.self, from: &index, to: base, &initialized)
           }
         }
       }
       if index < count {
         // One that is too long for the cache.
-        unsafe encodeNew(batch.preToken(index).span, into: &ids)
+        unsafe encodeNew(group.preToken(index).span, into: &ids)
         index += 1
       }
     }
@@ -115,27 +142,27 @@ internal import CKernels
   ///   - count: How many ids are there already; raised by those written.
   @inline(__always)
   private mutating func encode<Inline: InlineIDs>(
-    _ batch: pre_token_batch, _: Inline.Type, from index: inout Int,
+    _ group: pre_token_batch, _: Inline.Type, from index: inout Int,
     to output: UnsafeMutablePointer<TokenID>, _ count: inout Int
   ) {
-    while true {
+    missing = 0
+    var batch = unsafe group
+    repeat {
+      let first = index
+      unsafe batch.n = min(first &+ Self.batch, group.n)
+      unsafe cache.prepare(batch, from: first, keys: keys, places: places)
       if cache.hash == .crc32 {
         unsafe findByKernel(batch, from: &index, to: output, &count)
       } else {
         unsafe find(batch, Inline.self, from: &index, to: output, &count)
       }
-      // The first that was not found, if it may be remembered.
-      guard unsafe index < batch.n, unsafe keys[index].high != PreTokenKey.tooLong.high else {
-        return
-      }
-      count &+= unsafe encodeMiss(batch.preToken(index), at: index, Inline.self, output + count)
-      index &+= 1
-    }
+    } while unsafe index == batch.n && index < group.n
+    if missing > 0 { unsafe encodeMisses(group, Inline.self, to: output, &count) }
   }
 
   /// `find`, by the kernel.
   @inline(__always)
-  private func findByKernel(
+  private mutating func findByKernel(
     _ batch: pre_token_batch, from index: inout Int, to output: UnsafeMutablePointer<TokenID>,
     _ count: inout Int
   ) {
@@ -143,27 +170,29 @@ internal import CKernels
     unsafe withUnsafePointer(to: batch) { batch in
       unsafe withUnsafePointer(to: cache.view) { view in
         index = unsafe keys_find(
-          batch, view, keys, hashes, isNarrow ? 1 : 0, index,
-          UnsafeMutableRawPointer(output).assumingMemoryBound(to: UInt32.self), &count)
+          batch, view, keys, places, isNarrow ? 1 : 0, index,
+          UnsafeMutableRawPointer(output).assumingMemoryBound(to: UInt32.self), &count, misses,
+          &missing)
       }
     }
   }
 
-  /// Writes the ids of pre-tokens up to the first that the cache does not hold.
+  /// Writes the ids of pre-tokens up to the first that is too long for the cache, and notes those that the
+  /// cache does not hold.
   @inline(__always)
-  private func find<Inline: InlineIDs>(
+  private mutating func find<Inline: InlineIDs>(
     _ batch: pre_token_batch, _: Inline.Type, from index: inout Int,
     to output: UnsafeMutablePointer<TokenID>, _ count: inout Int
   ) {
     let keys = unsafe keys
-    let hashes = unsafe hashes
+    let places = unsafe places
     let end = unsafe batch.n
     let slots = unsafe cache.slots
     let mask = cache.mask
     var written = count
     search: while index < end {
       let key = unsafe keys[index]
-      var position = Int(unsafe hashes[index]) & mask
+      var position = Int(unsafe places[index]) / MemoryLayout<PreTokenCacheStorage.Slot>.stride
       while true {
         // In bounds: masked. A walk ends because part of the slots are always free.
         let slot = unsafe slots + position
@@ -180,7 +209,15 @@ internal import CKernels
             break
           }
         }
-        if unsafe slot.pointee.key.high == 0 { break search }
+        if unsafe slot.pointee.key.high == 0 {
+          if key.high == PreTokenKey.tooLong.high { break search }
+          // One for each pre-token at most.
+          unsafe misses[missing] = pre_token_miss(
+            index: UInt32(truncatingIfNeeded: index), gap: UInt32(truncatingIfNeeded: written),
+            place: 0, count: 0)
+          missing &+= 1
+          break
+        }
         position = (position &+ 1) & mask
       }
       index &+= 1
@@ -229,39 +266,106 @@ internal import CKernels
     }
   }
 
-  /// Encodes one pre-token that was not found, and remembers it.
+  /// Finds the ids of pre-tokens that the cache does not hold, remembers them, and puts them between those
+  /// that were written.
+  ///
+  /// - Parameters:
+  ///   - output: Where ids were written, which has room for those that are missing too.
+  ///   - written: How many ids there are.
+  @inline(never)
+  private mutating func encodeMisses<Inline: InlineIDs>(
+    _ batch: pre_token_batch, _: Inline.Type, to output: UnsafeMutablePointer<TokenID>,
+    _ written: inout Int
+  ) {
+    var place = 0
+    for number in 0..<missing {
+      let preToken = unsafe batch.preToken(Int(misses[number].index))
+      unsafe misses[number].place = UInt32(truncatingIfNeeded: place)
+      place &+= max(preToken.count, Self.kernelIDs) &+ Self.excess
+      if let id = unsafe wholePreToken(preToken.span) {
+        unsafe newIDs[Int(misses[number].place)] = id
+        unsafe misses[number].count = 1
+      }
+    }
+    if mergesByKernel, let made = merger.made {
+      made.table.withLookup { lookup in
+        unsafe withUnsafePointer(to: lookup.view) { table in
+          unsafe withUnsafePointer(to: batch) { batch in
+            unsafe merge_short(
+              table, batch, misses, missing,
+              UnsafeMutableRawPointer(newIDs).assumingMemoryBound(to: UInt32.self))
+          }
+        }
+      }
+    }
+    for number in 0..<missing {
+      let index = unsafe Int(misses[number].index)
+      let preToken = unsafe batch.preToken(index)
+      let ids = unsafe newIDs + Int(misses[number].place)
+      if unsafe misses[number].count == 0 {
+        // Another one of the same pre-token may have been before it in the group.
+        let known = unsafe findAgain(batch, Inline.self, index, to: ids)
+        unsafe misses[number].count = UInt32(known > 0 ? known : encodeNew(preToken, to: ids))
+      }
+      let new = unsafe UnsafeBufferPointer(start: ids, count: Int(misses[number].count))
+      // There is room for `limit` of them behind each place.
+      unsafe cache.insert(
+        keys[index], UnsafeRawBufferPointer(preToken),
+        inline: new.count <= Inline.limit ? Inline.pack(ids) : nil, new)
+      written &+= new.count
+    }
+    // From the last to the first, so that nothing is written over before it has moved.
+    var end = written
+    var upTo = written
+    for number in 0..<missing { upTo &-= unsafe Int(misses[number].count) }
+    for number in (0..<missing).reversed() {
+      let miss = unsafe misses[number]
+      let after = upTo &- Int(miss.gap)
+      unsafe (output + (end &- after)).update(from: output + Int(miss.gap), count: after)
+      end &-= after &+ Int(miss.count)
+      unsafe (output + end).update(from: newIDs + Int(miss.place), count: Int(miss.count))
+      upTo = Int(miss.gap)
+    }
+  }
+
+  /// Looks a pre-token up that was missing before.
+  ///
+  /// - Returns: How many ids were written to `output`, 0 if it is still missing.
+  private mutating func findAgain<Inline: InlineIDs>(
+    _ batch: pre_token_batch, _: Inline.Type, _ index: Int, to output: UnsafeMutablePointer<TokenID>
+  ) -> Int {
+    let before = missing
+    defer { missing = before }
+    var one = unsafe batch
+    unsafe one.n = index + 1
+    var index = index
+    var count = 0
+    unsafe find(one, Inline.self, from: &index, to: output, &count)
+    return count
+  }
+
+  /// Merges one pre-token.
   ///
   /// - Returns: How many ids were written to `output`, which has room for an id a byte.
-  @inline(never)
-  private mutating func encodeMiss<Inline: InlineIDs>(
-    _ preToken: UnsafeBufferPointer<UInt8>, at index: Int, _: Inline.Type,
-    _ output: UnsafeMutablePointer<TokenID>
+  private mutating func encodeNew(
+    _ preToken: UnsafeBufferPointer<UInt8>, to output: UnsafeMutablePointer<TokenID>
   ) -> Int {
-    var count = 0
+    defer { noteMerges() }
     if preToken.count <= BPEMerger.longestScan {
-      if let id = unsafe wholePreToken(preToken.span) {
-        unsafe output.pointee = id
-        count = 1
-      } else {
-        count = unsafe merger.mergeByScan(preToken.span, to: output)
-      }
-    } else {
-      var merged: [TokenID] = []
-      swap(&merged, &self.merged)
-      defer { swap(&merged, &self.merged) }
-      merged.removeAll(keepingCapacity: true)
-      unsafe encodeNew(preToken.span, into: &merged)
-      count = merged.count
-      for index in 0..<count { unsafe output[index] = merged[index] }
+      return unsafe merger.mergeByScan(preToken.span, to: output)
     }
+    merged.removeAll(keepingCapacity: true)
+    unsafe merger.merge(preToken.span, into: &merged)
+    for index in merged.indices { unsafe output[index] = merged[index] }
+    return merged.count
+  }
+
+  /// Once the merges are known, it is known whether whole pre-tokens need to be looked up.
+  private mutating func noteMerges() {
     if isWaitingForMerges, let made = merger.made {
       isWaitingForMerges = false
       if !made.looksUpWholePreTokens { wholePreTokens = nil }
     }
-    let ids = unsafe UnsafeBufferPointer(start: output, count: count)
-    unsafe cache.insert(
-      keys[index], UnsafeRawBufferPointer(preToken), inline: Inline.pack(ids), ids)
-    return count
   }
 
   /// Appends the ids of one pre-token, found without the cache.

@@ -1,0 +1,33 @@
+// Merging short pre-tokens by the table of merges, several side by side.
+#ifndef MERGE_KERNELS_H
+#define MERGE_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "key_kernels.h"
+
+// Merges as `MergeTableStorage` lays them out. A slot is the left symbol, the right symbol and, in the lowest
+// bits, the rank; all bits set where it is free. A pair lies in the first group of eight slots that was not
+// full, from the one that its hash chooses.
+enum { MERGE_SYMBOL_BITS = 21, MERGE_RANK_BITS = 22, MERGE_GROUP = 8, MERGE_LONGEST = 32 };
+
+typedef struct {
+  const uint64_t *slots;  // aligned to a cache line
+  uint32_t bits;          // of the number of slots
+  const uint32_t *rank_of_bytes;  // of each pair of bytes, the left one in the high half of the index
+  const uint32_t *merged;         // the symbol that the merge of each rank makes
+  const uint32_t *tokens;         // the id of each symbol
+  int in_order;                   // `merged[r]` is 256 + r, and above 255 `tokens[s]` is s
+} merge_table;
+
+// Whether this processor can run the functions below: AVX-512 with BW, DQ and VL.
+int merges_have_kernel(void);
+
+// Merges those of `count` pre-tokens of a batch that have at most MERGE_LONGEST bytes, and for which no ids are
+// there yet: their `count` is 0. Writes MERGE_LONGEST ids to `ids` at the place of each, and how many of them
+// count.
+void merge_short(const merge_table *table, const pre_token_batch *batch, pre_token_miss *misses,
+                 size_t count, uint32_t *ids);
+
+#endif

@@ -1,0 +1,237 @@
+#include "merge_kernels.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+// Each merge of a pre-token needs two look-ups before the next merge can be chosen, and each look-up is a wait
+// for memory; besides, nothing about a merge can be foreseen by a processor. So many pre-tokens are merged side
+// by side, in rounds of three loops over all of them: make the merge that was chosen and ask for the slots of the
+// pairs that it makes; read those slots; choose the next merge. Each is a fixed number of steps, with one branch:
+// whether there is anything left to merge. It depends on what the loop before has found, so that a wrong guess
+// is noticed before much was done in vain; and what one loop stores the next loads when it has left the store
+// buffer.
+//
+// One register holds 16 parts. Longer pre-tokens take two: `width` says how many, a constant wherever it is
+// passed on.
+enum { LANES = 16, LANE = 16, WIDEST = 2 };
+
+static const uint32_t no_rank = (1u << MERGE_RANK_BITS) - 1;
+// Beyond the parts on either side: greater than any symbol, so that no pair has it.
+static const uint32_t no_symbol = (1u << MERGE_SYMBOL_BITS) - 1;
+// A rank and, below it, where its pair begins: the smallest is the leftmost of the lowest rank.
+enum { POSITION_BITS = 5 };
+
+// A pre-token that is being merged. Arrays begin at [LANE], with as much beyond either end.
+typedef struct {
+  // The symbols of the parts, `no_symbol` where there are none.
+  __attribute__((aligned(64))) uint32_t symbols[(WIDEST + 2) * LANE];
+  // The rank, moved up by the bits of a position, of the pair that each part begins; `no_rank` where there is
+  // none.
+  __attribute__((aligned(64))) uint32_t ranks[(WIDEST + 2) * LANE];
+  // The part that the last merge made, and its pairs with the parts on both sides.
+  size_t made;
+  uint64_t left, right;
+  // The merge to make next: the smallest of `ranks`, each with its position.
+  uint32_t lowest;
+  pre_token_miss *miss;
+} merge_lane;
+
+static inline uint64_t pair_of(uint32_t left, uint32_t right) {
+  return (uint64_t)left << MERGE_SYMBOL_BITS | right;
+}
+
+// The slots of the group that a pair's hash chooses: Fibonacci hashing.
+static inline const uint64_t *group_of(const merge_table *table, uint64_t pair) {
+  const uint64_t position = pair * 0x9E3779B97F4A7C15u >> (64 - table->bits);
+  return table->slots + (position & ~(uint64_t)(MERGE_GROUP - 1));
+}
+
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,bmi,bmi2,lzcnt,popcnt"))), apply_to = function)
+
+static inline uint32_t rank_of(const merge_table *table, uint64_t pair) {
+  const uint64_t *group = group_of(table, pair);
+  while (1) {
+    const __mmask8 found =
+        _mm512_cmpeq_epi64_mask(_mm512_srli_epi64(_mm512_load_si512(group), MERGE_RANK_BITS),
+                                _mm512_set1_epi64((long long)pair));
+    // The last slot where none is found: if it is free all of its bits are set, and so are those of `no_rank`.
+    const uint64_t slot = group[_tzcnt_u32(found | 1u << (MERGE_GROUP - 1))];
+    // It is taken only if all eight are, which hardly any are.
+    uint32_t is_vacant = slot == UINT64_MAX;
+    // Or a compiler makes two branches of the next line, of which neither can be foreseen: half of the rate.
+    __asm__("" : "+r"(is_vacant));
+    if (__builtin_expect((found | is_vacant) != 0, 1)) return (uint32_t)slot & no_rank;
+    group += MERGE_GROUP;
+    if (group == table->slots + ((size_t)1 << table->bits)) group = table->slots;
+  }
+}
+
+#define INLINE static inline __attribute__((always_inline))
+
+// Finds the merge to make next.
+INLINE void choose(merge_lane *lane, const int width) {
+  const __m512i positions = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+  __m512i least = _mm512_or_si512(_mm512_load_si512(lane->ranks + LANE), positions);
+  if (width == 2) {
+    const __m512i ranks = _mm512_load_si512(lane->ranks + 2 * LANE);
+    const __m512i following = _mm512_or_si512(positions, _mm512_set1_epi32(LANE));
+    least = _mm512_min_epu32(least, _mm512_or_si512(ranks, following));
+  }
+  lane->lowest = _mm512_reduce_min_epu32(least);
+}
+
+INLINE void begin(const merge_table *table, merge_lane *lane, const uint8_t *bytes, size_t length,
+                  pre_token_miss *miss, const int width) {
+  const uint32_t all = _bzhi_u32(UINT32_MAX, (uint32_t)length);
+  for (int half = 0; half < width; half++) {
+    const __mmask16 parts = (__mmask16)(all >> half * LANE);
+    // Nothing is read behind the pre-token.
+    const __m512i symbols = _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(parts, bytes + half * LANE));
+    const __mmask16 pairs = (__mmask16)(all >> 1 >> half * LANE);
+    const __m512i next = _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(pairs, bytes + half * LANE + 1));
+    const __m512i ranks = _mm512_mask_i32gather_epi32(
+        _mm512_set1_epi32((int)no_rank), pairs, _mm512_or_si512(_mm512_slli_epi32(symbols, 8), next),
+        table->rank_of_bytes, 4);
+    _mm512_store_si512(lane->ranks + LANE + half * LANE, _mm512_slli_epi32(ranks, POSITION_BITS));
+    _mm512_store_si512(lane->symbols + LANE + half * LANE,
+                       _mm512_mask_mov_epi32(_mm512_set1_epi32((int)no_symbol), parts, symbols));
+  }
+  lane->miss = miss;
+  choose(lane, width);
+}
+
+// Reads the ranks of the pairs that the last merge has made.
+static inline void look_up(const merge_table *table, merge_lane *lane) {
+  const uint32_t left = rank_of(table, lane->left), right = rank_of(table, lane->right);
+  lane->ranks[LANE - 1 + lane->made] = left << POSITION_BITS;
+  lane->ranks[LANE + lane->made] = right << POSITION_BITS;
+}
+
+// Makes the merge that was chosen; 0 if there is none left to make.
+INLINE int merge(const merge_table *table, merge_lane *lane, const int width) {
+  const uint32_t lowest = lane->lowest;
+  const uint32_t rank = lowest >> POSITION_BITS;
+  if (rank == no_rank) return 0;
+  const size_t position = lowest & ((1 << POSITION_BITS) - 1);
+  const uint32_t merged = table->in_order ? rank + 256 : table->merged[rank];
+  lane->made = position;
+  lane->left = pair_of(lane->symbols[LANE - 1 + position], merged);
+  lane->right = pair_of(merged, lane->symbols[LANE + 2 + position]);
+  __builtin_prefetch(group_of(table, lane->left));
+  __builtin_prefetch(group_of(table, lane->right));
+  // The right part goes, and what follows it moves up. All is read before any of it is written.
+  const uint32_t moved = ~1u << position;
+  __m512i ranks[WIDEST], symbols[WIDEST];
+  for (int half = 0; half < width; half++) {
+    const size_t first = LANE + (size_t)half * LANE;
+    const __mmask16 mask = (__mmask16)(moved >> half * LANE);
+    ranks[half] = _mm512_mask_loadu_epi32(_mm512_load_si512(lane->ranks + first), mask,
+                                          lane->ranks + first + 1);
+    symbols[half] = _mm512_mask_loadu_epi32(_mm512_load_si512(lane->symbols + first), mask,
+                                            lane->symbols + first + 1);
+  }
+  for (int half = 0; half < width; half++) {
+    _mm512_store_si512(lane->ranks + LANE + half * LANE, ranks[half]);
+    _mm512_store_si512(lane->symbols + LANE + half * LANE, symbols[half]);
+  }
+  lane->symbols[LANE + position] = merged;
+  return 1;
+}
+
+INLINE void finish(const merge_table *table, const merge_lane *lane, uint32_t *ids, const int width) {
+  uint32_t count = 0;
+  for (int half = 0; half < width; half++) {
+    const __m512i symbols = _mm512_load_si512(lane->symbols + LANE + half * LANE);
+    const __mmask16 parts = _mm512_cmpneq_epi32_mask(symbols, _mm512_set1_epi32((int)no_symbol));
+    __mmask16 looked_up = parts;
+    if (table->in_order) looked_up &= _mm512_cmplt_epu32_mask(symbols, _mm512_set1_epi32(256));
+    __m512i tokens = symbols;
+    if (looked_up) {
+      tokens = _mm512_mask_i32gather_epi32(symbols, looked_up, symbols, table->tokens, 4);
+    }
+    _mm512_storeu_si512(ids + lane->miss->place + half * LANE, tokens);
+    count += (uint32_t)_mm_popcnt_u32(parts);
+  }
+  lane->miss->count = count;
+}
+
+// The pre-tokens that are still to be merged.
+typedef struct {
+  const pre_token_batch *batch;
+  pre_token_miss *misses;
+  size_t count, next;
+} merge_queue;
+
+// Begins with the next pre-token that is to be merged in so many registers; 0 if there is none.
+INLINE int begin_next(const merge_table *table, merge_lane *lane, merge_queue *queue, const int width) {
+  while (queue->next < queue->count) {
+    pre_token_miss *miss = &queue->misses[queue->next++];
+    if (miss->count != 0) continue;
+    const size_t start =
+        miss->index == 0 ? queue->batch->start : (size_t)queue->batch->ends[miss->index - 1];
+    const size_t length = (size_t)queue->batch->ends[miss->index] - start;
+    if (length > (size_t)width * LANE || length <= (size_t)(width - 1) * LANE) continue;
+    begin(table, lane, queue->batch->text + start, length, miss, width);
+    return 1;
+  }
+  return 0;
+}
+
+static void clear(merge_lane *lane) {
+  for (size_t part = 0; part < (WIDEST + 2) * LANE; part++) {
+    lane->symbols[part] = no_symbol;
+    lane->ranks[part] = no_rank << POSITION_BITS;
+  }
+}
+
+INLINE void merge_all(const merge_table *table, merge_queue queue, uint32_t *ids, const int width) {
+  merge_lane lanes[LANES];
+  size_t active = 0;
+  while (active < LANES) {
+    clear(&lanes[active]);
+    if (!begin_next(table, &lanes[active], &queue, width)) break;
+    active++;
+  }
+  while (active > 0) {
+    for (size_t lane = 0; lane < active;) {
+      if (!merge(table, &lanes[lane], width)) {
+        finish(table, &lanes[lane], ids, width);
+        // One that is done takes what comes next, or leaves its place to the last.
+        if (!begin_next(table, &lanes[lane], &queue, width)) {
+          if (lane < --active) lanes[lane] = lanes[active];
+        }
+        continue;
+      }
+      lane++;
+    }
+    for (size_t lane = 0; lane < active; lane++) look_up(table, &lanes[lane]);
+    for (size_t lane = 0; lane < active; lane++) choose(&lanes[lane], width);
+  }
+}
+
+void merge_short(const merge_table *table, const pre_token_batch *batch, pre_token_miss *misses,
+                 size_t count, uint32_t *ids) {
+  merge_all(table, (merge_queue){batch, misses, count, 0}, ids, 1);
+  merge_all(table, (merge_queue){batch, misses, count, 0}, ids, 2);
+}
+
+#pragma clang attribute pop
+
+int merges_have_kernel(void) {
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("bmi2");
+}
+
+#else
+
+// There are no kernels yet for other processors: nobody calls this.
+int merges_have_kernel(void) { return 0; }
+
+void merge_short(const merge_table *table, const pre_token_batch *batch, pre_token_miss *misses,
+                 size_t count, uint32_t *ids) {
+  (void)table, (void)batch, (void)misses, (void)count, (void)ids;
+  __builtin_trap();
+}
+
+#endif
