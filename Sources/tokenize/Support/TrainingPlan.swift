@@ -24,14 +24,24 @@ struct TrainingPlan {
 
   /// What work is done with, and leaves no trace in the result.
   struct Means {
-    var threads: Int
+    let threads: Int
     /// Bytes that the program is to keep to, if there is a bound.
-    var memory: Int?
-    var engine: Engine
-    var diagnostics: Diagnostics
+    let memory: Int?
+    let engine: Engine
+    let diagnostics: Diagnostics
+
+    init(threads: Int, memory: Int?, engine: Engine, diagnostics: Diagnostics) {
+      self.threads = threads
+      self.memory = memory
+      self.engine = engine
+      self.diagnostics = diagnostics
+      if memory != nil { SystemMemory.giveFreedBlocksBack() }
+    }
 
     /// What the program takes before it has read anything, libraries included.
     private static let programSize = 20 << 20
+    /// No bound below this can be kept to.
+    static let leastMemory = 32 << 20
 
     /// What is left of the bound for texts, counts and rows.
     var workingMemory: Int? { memory.map { max(1 << 20, $0 - Self.programSize) } }
