@@ -92,6 +92,26 @@ import Testing
     }
   }
 
+  /// More distinct pre-tokens than fit: their rows lie on disk while merges are learnt.
+  @Test func learningWithinMemoryIsTheSame() throws {
+    try Program.withVocabulary { program in
+      _ = try program.shell("seq 100000 120000 | tr '\\n' ' ' >many.txt; mkdir tmp")
+      #expect(try program("train --merges 40 -q -o free many.txt").status == 0)
+      let bound = try program("train --merges 40 --memory 1M -o bound many.txt")
+      #expect(bound.status == 0, "\(bound.error)")
+      #expect(bound.error.contains("warning: --memory of 1.0 MB cannot be kept"))
+      #expect(try program.shell("diff -r free bound").status == 0)
+      #expect(try program("train --counts-only -q -o c many.txt").status == 0)
+      let full = try program.shell(
+        "trap '' XFSZ; ulimit -f 8; $T train --merges 40 --memory 1M -q -o out --from-counts c",
+        environment: ["TMPDIR": program.scratch.path + "/tmp"])
+      #expect(full.status == 74 && full.error.contains("TMPDIR"), "\(full.error)")
+      #expect(!program.names().contains("out") && program.names(in: "tmp").isEmpty)
+      let seen = try program("train --merges 4 --memory 40M --ties first-seen -o seen many.txt")
+      #expect(seen.error.contains("bounds counting only"))
+    }
+  }
+
   @Test(arguments: ["INT", "TERM"])
   func interruptedLeavesNothing(_ name: String) throws {
     try Program.withVocabulary { program in

@@ -12,5 +12,6 @@
 #include "utf8_kernels.h"
 #include "MiniLMKernels.h"
 #include "prefetch.h"
+#include "system_memory.h"
 
 #endif

@@ -126,9 +126,25 @@ struct TrainCommand: ParsableCommand {
   }
 
   private func means() throws -> TrainingPlan.Means {
-    TrainingPlan.Means(
+    warnOfMemory()
+    return TrainingPlan.Means(
       threads: threads.count, memory: bpe.memory?.bytes, engine: try engine.checked(),
       diagnostics: reporting.diagnostics)
+  }
+
+  /// Said before the work begins: what the bound on memory does not hold for.
+  private func warnOfMemory() {
+    guard let bound = bpe.memory?.bytes else { return }
+    let diagnostics = reporting.diagnostics
+    if bound < TrainingPlan.Means.leastMemory {
+      diagnostics.warning(
+        "--memory of \(Numbers.bytes(bound)) cannot be kept to: the program takes"
+          + " \(Numbers.bytes(TrainingPlan.Means.leastMemory)) or somewhat more, whatever the text")
+    }
+    if bpe.ties == .firstSeen {
+      diagnostics.warning(
+        "--ties first-seen needs the distinct pre-tokens in memory: --memory bounds counting only")
+    }
   }
 
   private var documents: DocumentKind {

@@ -37,7 +37,7 @@ struct VerifyCommand: ParsableCommand {
     completion: .custom(completeVocabulary))
   var extend: String?
 
-  @Option(help: ArgumentHelp("Count within this much memory.", valueName: "size"))
+  @Option(help: ArgumentHelp("Keep to this much memory.", valueName: "size"))
   var memory: MemorySize?
 
   @OptionGroup var engine: EngineOptions

@@ -52,8 +52,9 @@ struct BPEOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       """
-      Count within this much memory, 512M or 2G for instance; what does not fit is sorted and written to \
-      a temporary file in $TMPDIR. The result is the same.
+      Keep to this much memory, 512M or 2G for instance; what does not fit is written to temporary files \
+      in $TMPDIR. The result is the same, and comes later. Under 64M, about 3 bytes for each distinct \
+      pre-token are needed whatever the bound. With --ties first-seen it bounds counting only.
       """, valueName: "size"))
   var memory: MemorySize?
 

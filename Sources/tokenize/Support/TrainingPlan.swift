@@ -24,10 +24,27 @@ struct TrainingPlan {
 
   /// What work is done with, and leaves no trace in the result.
   struct Means {
-    var threads: Int
-    var memory: Int?
-    var engine: Engine
-    var diagnostics: Diagnostics
+    let threads: Int
+    /// Bytes that the program is to keep to, if there is a bound.
+    let memory: Int?
+    let engine: Engine
+    let diagnostics: Diagnostics
+
+    init(threads: Int, memory: Int?, engine: Engine, diagnostics: Diagnostics) {
+      self.threads = threads
+      self.memory = memory
+      self.engine = engine
+      self.diagnostics = diagnostics
+      if memory != nil { SystemMemory.giveFreedBlocksBack() }
+    }
+
+    /// What the program takes before it has read anything, libraries included.
+    private static let programSize = 20 << 20
+    /// No bound below this can be kept to.
+    static let leastMemory = 32 << 20
+
+    /// What is left of the bound for texts, counts and rows.
+    var workingMemory: Int? { memory.map { max(1 << 20, $0 - Self.programSize) } }
   }
 
   /// Learns from texts.
@@ -53,7 +70,7 @@ struct TrainingPlan {
   ) throws -> CountedCorpus {
     let counter = PreTokenCounter(
       preTokenizer: try means.engine.makePreTokenizer(for: pattern),
-      invalidUTF8: invalidUTF8, threads: means.threads, memory: means.memory)
+      invalidUTF8: invalidUTF8, threads: means.threads, memory: means.workingMemory)
     try corpus.read(
       append: { try counter.append($0) }, endDocument: { try counter.endText() },
       endFile: { try counter.flush() })
@@ -67,7 +84,7 @@ struct TrainingPlan {
     let trainer = BPETrainer(
       goal: bpe.goal, minimumFrequency: bpe.minimumFrequency,
       maximumTokenLength: bpe.maximumTokenLength, ties: bpe.ties, specialTokens: specialTokens,
-      base: bpe.base)
+      base: bpe.base, memory: means.workingMemory)
     var meter: ProgressMeter?
     let result = try trainer.train(counts) { done, asked in
       if meter == nil {

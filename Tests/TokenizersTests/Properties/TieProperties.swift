@@ -49,6 +49,16 @@ struct TieProperties {
 
   @Test(.tags(.property), arguments: TieRule.allCases, [2, 16, 1 << 40])
   func equalToTheNaiveTrainer(_ ties: TieRule, _ levelStep: Int) throws {
+    try compareWithNaive(ties, levelStep, memory: [nil])
+  }
+
+  /// With rows on disk: no pair too many in memory at a time, some, many.
+  @Test(.tags(.property), arguments: TieRule.allCases, [2, 1 << 40])
+  func equalToTheNaiveTrainerWithinMemory(_ ties: TieRule, _ levelStep: Int) throws {
+    try compareWithNaive(ties, levelStep, memory: [0, 1000, 8000, 60_000])
+  }
+
+  private func compareWithNaive(_ ties: TieRule, _ levelStep: Int, memory: [Int?]) throws {
     var random = SeededRandom(seed: UInt64(levelStep) + 11)
     for round in 0..<60 {
       let corpus = corpus(&random)
@@ -58,7 +68,7 @@ struct TieProperties {
       var trainer = BPETrainer(
         goal: .merges(40), minimumFrequency: naive.minimumFrequency,
         maximumTokenLength: naive.maximumTokenLength == .max ? nil : naive.maximumTokenLength,
-        ties: ties)
+        ties: ties, memory: random.pick(memory))
       trainer.levelStep = levelStep
       let expected = naive.train(
         corpus.map { ($0.word.map { [$0] }, $0.count) }, mergeCount: 40)
@@ -114,7 +124,9 @@ struct TieProperties {
         (tokens: encoder.encode(word).map { base.vocabulary.bytes(of: $0) ?? [] }, count: count)
       }
       let expected = naive.train(rows, mergeCount: 15)
-      let trainer = BPETrainer(goal: .merges(15), specialTokens: ["<|new|>"], base: tokenizer)
+      let trainer = BPETrainer(
+        goal: .merges(15), specialTokens: ["<|new|>"], base: tokenizer,
+        memory: random.pick([nil, 0, 2000]))
       let learnt = try train(trainer, second)
       #expect(learnt == expected, "round \(round)")
 
@@ -131,16 +143,22 @@ struct TieProperties {
     }
   }
 
-  @Test func limits() throws {
+  @Test(arguments: [nil, 0]) func limits(_ memory: Int?) throws {
     var counts = PreTokenCounts()
     counts.add(Array("abab".utf8).span, count: 3)
-    let short = try BPETrainer(goal: .merges(9), maximumTokenLength: 2).train(counts)
+    let short = try BPETrainer(
+      goal: .merges(9), maximumTokenLength: 2, memory: memory
+    ).train(counts)
     #expect(short.learntCount == 1 && short.stopReason == .noPairLeft)
-    let rare = try BPETrainer(goal: .merges(9), minimumFrequency: 4).train(counts)
+    let rare = try BPETrainer(
+      goal: .merges(9), minimumFrequency: 4, memory: memory
+    ).train(counts)
     #expect(rare.learntCount == 1 && rare.stopReason == .belowMinimumFrequency)
     #expect(rare.counts == [6])
     // Everything is one token before the minimum frequency plays a part.
-    let whole = try BPETrainer(goal: .merges(9), minimumFrequency: 3).train(counts)
+    let whole = try BPETrainer(
+      goal: .merges(9), minimumFrequency: 3, memory: memory
+    ).train(counts)
     #expect(whole.learntCount == 2 && whole.stopReason == .noPairLeft)
     #expect(throws: TrainingError.badTokenLength(0)) {
       try BPETrainer(goal: .merges(9), maximumTokenLength: 0).train(counts)
@@ -152,7 +170,7 @@ struct TieProperties {
     }
     var most = PreTokenCounts()
     most.add(Array("ab".utf8).span, count: Int.max / 2)
-    let one = try BPETrainer(goal: .merges(9)).train(most)
+    let one = try BPETrainer(goal: .merges(9), memory: memory).train(most)
     #expect(one.counts == [Int.max / 2])
   }
 }

@@ -62,10 +62,20 @@ public struct BPETrainer: Sendable {
   /// counts were made.
   public var base: Tokenizer?
 
+  /// Bytes that learning may take, beside the vocabulary and the longest pre-token; no bound if nothing.
+  ///
+  /// A corpus of more distinct pre-tokens lies in a temporary file, and what the next merges need of it is
+  /// in memory; the merges are the same. With `TieRule.firstSeen`, which needs the order of the text, it
+  /// stays in memory whole.
+  public var memory: Int?
+  /// Where to write what does not fit; `TMPDIR` or `/tmp` if nothing.
+  public var temporaryFolder: String?
+
   /// A trainer with these options.
   public init(
     goal: Goal, minimumFrequency: Int = 0, maximumTokenLength: Int? = nil,
-    ties: TieRule = .huggingface, specialTokens: [String] = [], base: Tokenizer? = nil
+    ties: TieRule = .huggingface, specialTokens: [String] = [], base: Tokenizer? = nil,
+    memory: Int? = nil, temporaryFolder: String? = nil
   ) {
     self.goal = goal
     self.minimumFrequency = minimumFrequency
@@ -73,6 +83,8 @@ public struct BPETrainer: Sendable {
     self.ties = ties
     self.specialTokens = specialTokens
     self.base = base
+    self.memory = memory
+    self.temporaryFolder = temporaryFolder
   }
 
   /// By what the level of `PairCounts` is divided when it is lowered; tests change it.
@@ -118,16 +130,17 @@ public struct BPETrainer: Sendable {
     guard builder.weight > 0 else { throw .emptyCorpus }
     let byteCount = builder.weight
     let initialTokenCount = builder.tokenCount
+    let (rows, spilled) = try builder.finish()
     var state = PairCounts(
-      builder.finish(), start.tokens, ties: ties, longestToken: maximumTokenLength ?? .max,
+      rows, spilled, start.tokens, ties: ties, longestToken: maximumTokenLength ?? .max,
       floor: max(1, minimumFrequency), levelStep: levelStep)
     var merges: [(left: UInt32, right: UInt32)] = []
     var counts: [Int] = []
     var tokenCount = initialTokenCount
     var stopReason = StopReason.goalReached
     while merges.count < start.mergeCount {
-      guard let best = state.popMostFrequent() else {
-        stopReason = state.hasPairLeft() ? .belowMinimumFrequency : .noPairLeft
+      guard let best = try state.popMostFrequent() else {
+        stopReason = try state.hasPairLeft() ? .belowMinimumFrequency : .noPairLeft
         break
       }
       tokenCount -= state.merge(best)

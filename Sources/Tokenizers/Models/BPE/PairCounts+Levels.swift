@@ -35,7 +35,8 @@ extension PairCounts {
   }
 
   /// Whether some pair is left that may be merged, however rare. O(n).
-  func hasPairLeft() -> Bool {
+  mutating func hasPairLeft() throws(TrainingError) -> Bool {
+    if let spilled { return try hasPairLeft(spilled) }
     let symbols = rows.symbols.span
     var place = 0
     var left = TrainingRows.mark
@@ -50,7 +51,8 @@ extension PairCounts {
     return false
   }
 
-  private mutating func writePlaces(of rows: TrainingRows, _ filter: PairFilter) {
+  /// Writes the places of all pairs, passing over those that the filter tells.
+  mutating func writePlaces(of rows: TrainingRows, _ filter: PairFilter?) {
     var lists: [PlaceList] = []
     var places: [UInt32] = []
     swap(&lists, &self.lists)
@@ -59,7 +61,9 @@ extension PairCounts {
       var lists = lists.mutableSpan
       var places = places.mutableSpan
       rows.forEachPair { pair, place, _ in
-        guard filter.mayReachLevel(pair), let index = indexOfPair.find(pair) else { return }
+        guard filter?.mayReachLevel(pair) ?? true, let index = indexOfPair.find(pair) else {
+          return
+        }
         places[lists[index].end] = place
         lists[index].end &+= 1
       }
@@ -87,106 +91,5 @@ extension TrainingRows {
       }
       left = symbol
     }
-  }
-}
-
-/// Sums of the counts of all pairs with the same hash: what no pair among them can exceed.
-///
-/// There are many more pairs than such that reach a level, and counting each in a table of its own would
-/// take more memory than the rows.
-private struct PairFilter {
-  private static let smallest = 1 << 16
-
-  private let level: Int
-  private var sums: [Int] = []
-
-  init(_ rows: TrainingRows, atLeast level: Int) {
-    self.level = level
-    // A level of 1 keeps all; few rows have few pairs.
-    if level <= 1 || rows.symbols.count < Self.smallest { return }
-    var sums = [Int](repeating: 0, count: Self.size(rows.symbols.count))
-    do {
-      var span = sums.mutableSpan
-      let mask = span.count - 1
-      rows.forEachPair { pair, _, frequency in
-        span[Self.bucket(pair, mask)] &+= frequency
-      }
-    }
-    self.sums = sums
-  }
-
-  private static func size(_ places: Int) -> Int {
-    var size = smallest
-    while size < places / 8, size < 1 << 22 { size *= 2 }
-    return size
-  }
-
-  @inline(__always)
-  func mayReachLevel(_ pair: UInt64) -> Bool {
-    sums.isEmpty || sums[Self.bucket(pair, sums.count - 1)] >= level
-  }
-
-  @inline(__always)
-  private static func bucket(_ pair: UInt64, _ mask: Int) -> Int {
-    Int(truncatingIfNeeded: ((pair ^ (pair >> 29)) &* 0x9E37_79B9_7F4A_7C15) >> 40) & mask
-  }
-}
-
-/// Counts pairs: open addressing, at most half full.
-private struct PairTally {
-  private struct Slot {
-    var pair: UInt64
-    var weight: Int
-    var places: Int
-  }
-
-  private static let free = Slot(pair: .max, weight: 0, places: 0)
-
-  private var slots = [Slot](repeating: Self.free, count: 1 << 12)
-  private var count = 0
-
-  /// The count of the most frequent pair.
-  var largestWeight: Int { slots.reduce(0) { max($0, $1.weight) } }
-
-  @inline(__always)
-  mutating func add(_ pair: UInt64, _ weight: Int) {
-    let mask = slots.count - 1
-    var position = Self.position(of: pair, mask)
-    while true {
-      if slots[position].pair == pair { break }
-      if slots[position].pair == .max {
-        if count * 2 >= slots.count {
-          grow()
-          return add(pair, weight)
-        }
-        slots[position].pair = pair
-        count += 1
-        break
-      }
-      position = (position + 1) & mask
-    }
-    slots[position].weight &+= weight
-    slots[position].places &+= 1
-  }
-
-  func forEach(_ body: (_ pair: UInt64, _ weight: Int, _ places: Int) -> Void) {
-    for slot in slots where slot.pair != .max { body(slot.pair, slot.weight, slot.places) }
-  }
-
-  private mutating func grow() {
-    let old = slots
-    slots = [Slot](repeating: Self.free, count: old.count * 2)
-    let mask = slots.count - 1
-    for slot in old where slot.pair != .max {
-      var position = Self.position(of: slot.pair, mask)
-      while slots[position].pair != .max { position = (position + 1) & mask }
-      slots[position] = slot
-    }
-  }
-
-  @inline(__always)
-  private static func position(of pair: UInt64, _ mask: Int) -> Int {
-    let mixed = (pair ^ (pair >> 29)) &* 0x9E37_79B9_7F4A_7C15
-    return Int(truncatingIfNeeded: mixed >> 32) & mask
   }
 }

@@ -38,7 +38,10 @@ struct PairCounts {
   let levelStep: Int
   var level = Int.max
 
+  /// The corpus, or the segments of it that are in memory.
   var rows: TrainingRows
+  /// What is on disk, if not all is in memory.
+  let spilled: SpilledRows?
   /// How many places each token takes in the rows.
   var lengths: [UInt32]
 
@@ -56,6 +59,10 @@ struct PairCounts {
   var places: [UInt32] = []
   /// How many places the lists have room for.
   var placeCount = 0
+  /// How many they had room for when the level was lowered.
+  var firstPlaceCount = 0
+  /// How many merges there were since.
+  var mergedSinceLevel = 0
   private let ties: TieRule
   var queue: PairQueue
 
@@ -81,16 +88,18 @@ struct PairCounts {
 
   /// - Parameters:
   ///   - rows: The corpus.
+  ///   - spilled: The corpus if it is not in memory; there are no rows then.
   ///   - tokens: The tokens that it consists of.
   ///   - ties: What decides between pairs of the same count.
   ///   - longestToken: No token of more bytes is made.
   ///   - floor: Pairs that occur less often are not merged; at least 1.
   ///   - levelStep: By what the level is divided when it is lowered.
   init(
-    _ rows: consuming TrainingRows, _ tokens: TrainingTokens, ties: TieRule, longestToken: Int,
-    floor: Int, levelStep: Int
+    _ rows: consuming TrainingRows, _ spilled: SpilledRows?, _ tokens: TrainingTokens,
+    ties: TieRule, longestToken: Int, floor: Int, levelStep: Int
   ) {
     self.rows = rows
+    self.spilled = spilled
     self.tokens = tokens
     self.ties = ties
     self.longestToken = longestToken
@@ -103,8 +112,9 @@ struct PairCounts {
   }
 
   /// Takes the pair that is to be merged next out, or nothing if no pair occurs as often as `floor`.
-  mutating func popMostFrequent() -> Pair? {
+  mutating func popMostFrequent() throws(TrainingError) -> Pair? {
     while true {
+      if let spilled, isAboveMemory { try lowerLevel(spilled) }
       while let first = queue.first {
         let index = Int(first.index)
         let count = counts[index]
@@ -123,7 +133,7 @@ struct PairCounts {
           with: PairQueue.Candidate(count: count, key: key, index: first.index), pairs)
       }
       if level <= floor { return nil }
-      lowerLevel()
+      if let spilled { try lowerLevel(spilled) } else { lowerLevel() }
     }
   }
 
@@ -153,6 +163,7 @@ struct PairCounts {
   /// - Returns: How many tokens fewer the corpus has.
   mutating func merge(_ pair: Pair) -> Int {
     let merged = UInt32(tokens.count)
+    mergedSinceLevel += 1
     tokens.append(pair.left, pair.right)
     lengths.append(lengths[Int(pair.left)] + lengths[Int(pair.right)])
     lefts.append(Neighbour())

@@ -21,10 +21,23 @@ struct TrainingRows {
   /// Where the marks of long rows stand, ascending.
   private(set) var longRows: [UInt32] = []
 
-  fileprivate init(symbols: [UInt32], largeFrequencies: [Int]) {
+  /// Rows with their marks, and the frequencies that those stand for that are large.
+  init(symbols: [UInt32], largeFrequencies: [Int]) {
     self.symbols = symbols
     self.largeFrequencies = largeFrequencies
     findLongRows()
+  }
+
+  /// Makes marks.
+  struct Frequencies {
+    private(set) var large: [Int] = []
+
+    /// The mark of a row that occurs so often.
+    mutating func mark(of frequency: Int) -> UInt32 {
+      if frequency < 1 << 30 { return TrainingRows.mark | UInt32(frequency) }
+      large.append(frequency)
+      return TrainingRows.mark | TrainingRows.isLarge | UInt32(large.count - 1)
+    }
   }
 
   /// How often the row that begins with `mark` occurs.
@@ -43,6 +56,18 @@ struct TrainingRows {
       if Int(longRows[middle]) < place { low = middle } else { high = middle }
     }
     return symbols[Int(longRows[low])]
+  }
+
+  /// Calls `body` with each row and its frequency. The rows must be compact.
+  func forEachRow(
+    _ body: (_ row: Span<UInt32>, _ frequency: Int) throws(TrainingError) -> Void
+  ) throws(TrainingError) {
+    let symbols = symbols.span
+    var begin = 0
+    for place in symbols.indices where place > begin && symbols[place] & Self.mark != 0 {
+      try body(symbols.extracting(begin + 1..<place), frequency(symbols[begin]))
+      begin = place
+    }
   }
 
   private mutating func findLongRows() {
@@ -90,119 +115,5 @@ struct TrainingRows {
       symbols = smaller
     }
     findLongRows()
-  }
-}
-
-/// Collects pre-tokens as rows.
-///
-/// How many there are is not known before, and an array that grows would take three times its size: so
-/// they are collected in blocks, each of which is given back as soon as it has been copied.
-struct TrainingRowsBuilder {
-  private final class Block {
-    /// The first block is small, for small corpora.
-    let memory: ZeroedMemory
-    let capacity: Int
-    var count = 0
-
-    init(capacity: Int) {
-      self.capacity = capacity
-      memory = ZeroedMemory(byteCount: capacity * MemoryLayout<UInt32>.stride)
-    }
-  }
-
-  /// What turns a pre-token into the tokens that training begins with; bytes in GPT-2's order if nothing.
-  private let encode: ((Span<UInt8>, inout [UInt32]) -> Void)?
-  private let keepsOrder: Bool
-  private var blocks: [Block] = []
-  private var largeFrequencies: [Int] = []
-  private var row: [UInt32] = []
-  private var size = 0
-  /// Bytes of the corpus: each pre-token's as often as it occurs.
-  private(set) var weight = 0
-  /// Tokens of the corpus before the first merge.
-  private(set) var tokenCount = 0
-  /// Where each row begins and where it was met first, if the order is kept.
-  private var starts: [(start: Int, first: Int)] = []
-  private let order = ByteAlphabet.orderOfByte
-
-  /// - Parameters:
-  ///   - keepsOrder: Whether rows are put in the order in which their pre-tokens were met first.
-  ///   - encode: Appends the numbers of the tokens that a pre-token begins with.
-  init(keepsOrder: Bool, encode: ((Span<UInt8>, inout [UInt32]) -> Void)? = nil) {
-    self.keepsOrder = keepsOrder
-    self.encode = encode
-  }
-
-  /// Adds a pre-token.
-  mutating func append(_ preToken: Span<UInt8>, count: Int, first: Int) throws(TrainingError) {
-    row.removeAll(keepingCapacity: true)
-    if count < 1 << 30 {
-      row.append(TrainingRows.mark | UInt32(count))
-    } else {
-      row.append(TrainingRows.mark | 1 << 30 | UInt32(largeFrequencies.count))
-      largeFrequencies.append(count)
-    }
-    if let encode {
-      encode(preToken, &row)
-    } else {
-      for position in preToken.indices { row.append(UInt32(order[Int(preToken[position])])) }
-    }
-    // No pair can occur more often than there are bytes: one check for all sums to come.
-    let (bytes, isTooLarge) = count.multipliedReportingOverflow(by: preToken.count)
-    let (sum, isTooMuch) = weight.addingReportingOverflow(bytes)
-    if isTooLarge || isTooMuch { throw .countsTooLarge }
-    weight = sum
-    tokenCount += count * (row.count - 1)
-    if keepsOrder { starts.append((size, first)) }
-    size += row.count
-    guard size < Int(TrainingRows.inner) else { throw .tooManyDistinctPreTokens }
-    var done = 0
-    while done < row.count {
-      if blocks.isEmpty || blocks[blocks.count - 1].count == blocks[blocks.count - 1].capacity {
-        blocks.append(Block(capacity: blocks.isEmpty ? 1 << 14 : 1 << 20))
-      }
-      let block = blocks[blocks.count - 1]
-      let taken = min(row.count - done, block.capacity - block.count)
-      unsafe row.withUnsafeBufferPointer { row in
-        // Both hold as much as is left of the block and of the row.
-        let target = unsafe block.memory.base.assumingMemoryBound(to: UInt32.self)
-        unsafe (target + block.count).update(
-          from: row.baseAddress.unsafelyUnwrapped + done, count: taken)
-      }
-      block.count += taken
-      done += taken
-    }
-  }
-
-  /// The rows; the builder is empty afterwards.
-  mutating func finish() -> TrainingRows {
-    let total = size + 1
-    blocks.reverse()
-    var symbols = unsafe [UInt32](unsafeUninitializedCapacity: total) { buffer, count in
-      while let block = blocks.popLast() {
-        // The blocks hold `size` elements together; one more is written behind them.
-        let source = unsafe block.memory.base.assumingMemoryBound(to: UInt32.self)
-        unsafe (buffer.baseAddress.unsafelyUnwrapped + count).initialize(
-          from: source, count: block.count)
-        count += block.count
-      }
-      unsafe (buffer.baseAddress.unsafelyUnwrapped + count).initialize(to: TrainingRows.mark)
-      count += 1
-    }
-    if keepsOrder { symbols = ordered(symbols) }
-    starts = []
-    return TrainingRows(symbols: symbols, largeFrequencies: largeFrequencies)
-  }
-
-  private func ordered(_ symbols: [UInt32]) -> [UInt32] {
-    let order = starts.indices.sorted { starts[$0].first < starts[$1].first }
-    var result: [UInt32] = []
-    result.reserveCapacity(symbols.count)
-    for index in order {
-      let end = index + 1 < starts.count ? starts[index + 1].start : symbols.count - 1
-      result += symbols[starts[index].start..<end]
-    }
-    result.append(TrainingRows.mark)
-    return result
   }
 }

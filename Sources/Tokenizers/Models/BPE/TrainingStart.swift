@@ -41,15 +41,20 @@ struct TrainingStart {
       mergeCount = max(0, min(size - least, most - specialTokens.count))
     }
     keepsOrder = trainer.ties == .firstSeen
+    memory = trainer.memory
+    temporaryFolder = trainer.temporaryFolder
   }
 
   private let keepsOrder: Bool
+  private let memory: Int?
+  private let temporaryFolder: String?
 
   /// An empty corpus, of which each pre-token begins as these tokens.
   func makeRows() -> TrainingRowsBuilder {
-    guard let base else { return TrainingRowsBuilder(keepsOrder: keepsOrder) }
-    let encoder = BaseEncoder(base.model, ids)
-    return TrainingRowsBuilder(keepsOrder: keepsOrder) { encoder.append($0, to: &$1) }
+    let encoder = base.map { BaseEncoder($0.model, ids) }
+    return TrainingRowsBuilder(
+      keepsOrder: keepsOrder, memory: memory, temporaryFolder: temporaryFolder,
+      encode: encoder.map { encoder in { encoder.append($0, to: &$1) } })
   }
 
   /// What was learnt, as vocabulary and merges.
