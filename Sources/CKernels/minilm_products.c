@@ -121,12 +121,16 @@ static void multiply_depth(const struct product *p, size_t start, size_t depth, 
     for (size_t i = 0; i < residents; i++) {
       char *const resident = p->resident_panels + i * steps * UNIT_BYTES;
       const size_t at = first_line + i * PANEL;
+      const size_t row = p->streamed_is_left ? line : at, column = p->streamed_is_left ? at : line;
+      float *const c = p->c + row * p->stride + column;
+      // The block after this one; past the last of a row of blocks it is wrong, and does no harm.
+      const float *soon = p->streamed_is_left ? c + PANEL : c + PANEL * p->stride;
       if (p->streamed_is_left) {
-        multiply_block(panel, resident, steps, p->c + line * p->stride + at, p->stride,
-                       p->streamed_lines - line, last_line - at, add, &packing, quota);
+        multiply_block(panel, resident, steps, c, p->stride, p->streamed_lines - line,
+                       last_line - at, add, soon, &packing, quota);
       } else {
-        multiply_block(resident, panel, steps, p->c + at * p->stride + line, p->stride,
-                       last_line - at, p->streamed_lines - line, add, &packing, quota);
+        multiply_block(resident, panel, steps, c, p->stride, last_line - at,
+                       p->streamed_lines - line, add, soon, &packing, quota);
       }
     }
     finish_packing(&packing);

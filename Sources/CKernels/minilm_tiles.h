@@ -25,7 +25,7 @@ static void end_tiles(void) { _tile_release(); }
 // while it multiplies, `quota` quarters of the next panel are packed at each of three places in a step.
 __attribute__((always_inline)) static inline void multiply_tiles(
     const char *a, const char *b, size_t steps, float *c, size_t stride, int add,
-    struct packing *next, size_t quota, const int left_halves, const int right_halves) {
+    const float *soon, struct packing *next, size_t quota, const int left_halves, const int right_halves) {
   const size_t bytes = stride * sizeof(float);
   float *const lower = c + 16 * stride;
   const int tall = left_halves == 2, wide = right_halves == 2;
@@ -40,6 +40,7 @@ __attribute__((always_inline)) static inline void multiply_tiles(
     _tile_zero(2);
     _tile_zero(3);
   }
+  size_t fetched = 0, fetch = soon ? (64 + steps - 1) / steps : 0;
   for (size_t step = 0; step < steps; step++, a += UNIT_BYTES, b += UNIT_BYTES) {
 #define LOAD_A(part)                                                       \
   _tile_loadd(4, a + (part) * TILE_BYTES, 64);                             \
@@ -47,6 +48,9 @@ __attribute__((always_inline)) static inline void multiply_tiles(
 #define LOAD_B(part)                                                       \
   _tile_loadd(6, b + (part) * TILE_BYTES, 64);                             \
   if (wide) _tile_loadd(7, b + (PARTS + (part)) * TILE_BYTES, 64)
+#define FETCH                                                              \
+  for (size_t end = fetched + fetch; fetched < end; fetched++)             \
+    __builtin_prefetch(soon + fetched / 2 * stride + fetched % 2 * 16, 1, 3)
 #define PACK                                                               \
   for (size_t i = 0; i < quota && next->done < next->total; i++) pack_quarter(next)
 #define MULTIPLY                                                           \
@@ -57,6 +61,7 @@ __attribute__((always_inline)) static inline void multiply_tiles(
     LOAD_A(2);
     LOAD_B(0);
     MULTIPLY;
+    FETCH;
     PACK;
     LOAD_A(1);
     MULTIPLY;
@@ -82,30 +87,30 @@ __attribute__((always_inline)) static inline void multiply_tiles(
 }
 
 static void multiply_whole(const char *a, const char *b, size_t steps, float *c, size_t stride,
-                           int add, struct packing *next, size_t quota, size_t left_halves,
+                           int add, const float *soon, struct packing *next, size_t quota, size_t left_halves,
                            size_t right_halves) {
   if (left_halves == 2) {
     if (right_halves == 2) {
-      multiply_tiles(a, b, steps, c, stride, add, next, quota, 2, 2);
+      multiply_tiles(a, b, steps, c, stride, add, soon, next, quota, 2, 2);
     } else {
-      multiply_tiles(a, b, steps, c, stride, add, next, quota, 2, 1);
+      multiply_tiles(a, b, steps, c, stride, add, soon, next, quota, 2, 1);
     }
   } else if (right_halves == 2) {
-    multiply_tiles(a, b, steps, c, stride, add, next, quota, 1, 2);
+    multiply_tiles(a, b, steps, c, stride, add, soon, next, quota, 1, 2);
   } else {
-    multiply_tiles(a, b, steps, c, stride, add, next, quota, 1, 1);
+    multiply_tiles(a, b, steps, c, stride, add, soon, next, quota, 1, 1);
   }
 }
 
 // The block of C at `c`, of which `rows` and `columns` are there, 32 of each at most.
 static void multiply_block(const char *a, const char *b, size_t steps, float *c, size_t stride,
-                           size_t rows, size_t columns, int add, struct packing *next,
+                           size_t rows, size_t columns, int add, const float *soon, struct packing *next,
                            size_t quota) {
   if (rows > PANEL) rows = PANEL;
   if (columns > PANEL) columns = PANEL;
   const size_t left_halves = (rows + 15) / 16, right_halves = (columns + 15) / 16;
   if (rows == left_halves * 16 && columns == right_halves * 16) {
-    multiply_whole(a, b, steps, c, stride, add, next, quota, left_halves, right_halves);
+    multiply_whole(a, b, steps, c, stride, add, soon, next, quota, left_halves, right_halves);
     return;
   }
   float edge[PANEL * PANEL];
@@ -114,7 +119,7 @@ static void multiply_block(const char *a, const char *b, size_t steps, float *c,
       memcpy(edge + row * PANEL, c + row * stride, columns * sizeof(float));
     }
   }
-  multiply_whole(a, b, steps, edge, PANEL, add, next, quota, left_halves, right_halves);
+  multiply_whole(a, b, steps, edge, PANEL, add, soon, next, quota, left_halves, right_halves);
   for (size_t row = 0; row < rows; row++) {
     memcpy(c + row * stride, edge + row * PANEL, columns * sizeof(float));
   }

@@ -84,7 +84,7 @@ extension GPTWorker {
       kept.mixed.pointer(at: 0..<n * c), count: n, outputGradient: dy, parameters: parameters,
       packed: model.packed, gradients: gradients, inputGradient: dmixed)
     let qkv = unsafe kept.qkv.pointer(at: 0..<n * 3 * c)
-    let square = unsafe a.square.pointer(at: 0..<2 * t * t)
+    let square = unsafe a.square.pointer(at: 0..<a.square.count)
     let perRow = model.attention.probabilityCount(length: t)
     for row in 0..<group.rows {
       unsafe model.attention.backward(

@@ -4,7 +4,7 @@ final class GPTWorker: ModelWorker {
   let model: GPTModel
   private var activations: GPTActivations?
   /// Positions whose activations are held at once, if a row is not longer.
-  private static let positionsAtOnce = 512
+  private static let positionsAtOnce = 128
 
   init(_ model: GPTModel) { self.model = model }
 
@@ -139,7 +139,7 @@ final class GPTWorker: ModelWorker {
       model.isPreNorm ? normed1 : x, count: n, parameters: model.parameters, packed: model.packed,
       output: qkv)
     let mixed = unsafe kept.mixed.pointer(at: 0..<n * c)
-    let square = unsafe a.square.pointer(at: 0..<2 * t * t)
+    let square = unsafe a.square.pointer(at: 0..<a.square.count)
     let perRow = model.attention.probabilityCount(length: t)
     for row in 0..<group.rows {
       unsafe model.attention.forward(
