@@ -118,8 +118,9 @@ def torch_steps(model, optimizer, data, r, count):
     return statistics.median(times) * 1000
 
 
-def ours(program, *arguments):
-    output = subprocess.run([program, *map(str, arguments)], check=True, capture_output=True, text=True).stdout
+def ours(program, *arguments, environment=None):
+    output = subprocess.run([program, *map(str, arguments)], check=True, capture_output=True, text=True,
+                            env=os.environ | (environment or {})).stdout
     return json.loads(output)
 
 
@@ -132,11 +133,15 @@ class Table:
         print(f"| {name} | {us} | {them} | {ratio} | {floor} |", flush=True)
 
 
-def step_rows(table, o):
-    for preset, threads, floor, steps, rounds in (
-            ("nanogpt-cpu", 2, 0.35, 40, o.rounds), ("nanogpt-cpu", 1, 0.39, 30, o.rounds),
-            ("baby-gpt", 2, 0.36, 1, min(o.rounds, 3))):
-        if preset == "baby-gpt" and not o.baby:
+def step_rows(table, o, only):
+    haswell = {"OPENBLAS_CORETYPE": "Haswell"}
+    for preset, threads, floor, steps, rounds, environment, note in (
+            ("nanogpt-cpu", 2, 0.35, 40, o.rounds, {}, ""),
+            ("nanogpt-cpu", 1, 0.39, 30, o.rounds, {}, ""),
+            ("nanogpt-cpu", 1, "", 30, min(o.rounds, 3), haswell, ", OPENBLAS_CORETYPE=Haswell"),
+            ("nanogpt-cpu", 1, "", 30, min(o.rounds, 3), {"MINILM_MATMUL": "blas"}, ", ours by OpenBLAS"),
+            ("baby-gpt", 2, 0.36, 1, min(o.rounds, 3), {}, "")):
+        if ("baby" if preset == "baby-gpt" else "step") not in only:
             continue
         torch.set_num_threads(threads)
         r = RECIPES[preset]
@@ -147,10 +152,12 @@ def step_rows(table, o):
         torch_steps(model, optimizer, data, r, 3 if preset == "nanogpt-cpu" else 1)
         us, them = [], []
         for _ in range(rounds):
-            us.append(ours(o.bench, "step", "--preset", preset, "--threads", threads, "--steps", steps)["milliseconds"])
+            result = ours(o.bench, "step", "--preset", preset, "--threads", threads, "--steps", steps,
+                          environment=environment)
+            us.append(result["milliseconds"])
             them.append(torch_steps(model, optimizer, data, r, steps))
         ratio = statistics.median(a / b for a, b in zip(us, them))
-        table.row(f"step of {preset}, {threads} thread{'s' * (threads > 1)}", f"{statistics.median(us):.1f} ms",
+        table.row(f"step of {preset}, {threads} thread{'s' * (threads > 1)}{note}", f"{statistics.median(us):.1f} ms",
                   f"{statistics.median(them):.1f} ms", f"{ratio:.3f}", floor)
 
 
@@ -322,10 +329,9 @@ def main():
         model = GPT(r, 65)
         return torch_steps(model, optimizer_of(model), torch.randint(65, (200_000,)), r, 1)
     only = o.only.split(",")
-    o.baby = "baby" in only
     table = Table()
-    if "step" in only:
-        step_rows(table, o)
+    if "step" in only or "baby" in only:
+        step_rows(table, o, only)
     if "sample" in only:
         sample_rows(table, o)
     if "bigram" in only and o.text:

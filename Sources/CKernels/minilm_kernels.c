@@ -173,6 +173,10 @@ void minilm_small_product_run(const struct minilm_small_product *product) {
   CHOOSE(minilm_level(), small_product, product)
 }
 
+void minilm_small_product_at(int level, const struct minilm_small_product *product) {
+  CHOOSE(level, small_product, product)
+}
+
 void minilm_transpose(const float *x, size_t stride, size_t rows, size_t columns, float *y,
                       size_t y_stride) {
   CHOOSE(minilm_level(), transpose, x, stride, rows, columns, y, y_stride)

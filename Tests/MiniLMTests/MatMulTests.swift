@@ -169,3 +169,44 @@ import Testing
     #expect(MatMul.isAccelerated != MatMul.engineDescription.hasPrefix("reference loops"))
   }
 }
+
+/// Attention's products against sums in double precision.
+@Suite struct SmallProductTests {
+  /// Sizes around those of the kernels' blocks: 8, 4 or 2 rows, 16 or 32 columns.
+  @Test(arguments: [
+    (1, 1, 1), (3, 5, 7), (8, 32, 8), (9, 33, 9), (64, 32, 64), (64, 64, 16), (40, 100, 40),
+    (33, 31, 33),
+  ])
+  func everyLevelGivesTheProduct(_ size: (Int, Int, Int)) {
+    let (m, n, k) = size
+    var random = RandomGenerator(seed: 16)
+    func matrix(_ count: Int) -> [Float] { (0..<count).map { _ in Float(random.normal()) } }
+    for shape in SmallProduct.Shape.allCases {
+      // A(i, p) and where it is zero.
+      var values = matrix(m * k)
+      for i in 0..<m {
+        for p in 0..<k where shape == .lowerA && p > i || shape == .upperA && p < i {
+          values[i * k + p] = 0
+        }
+      }
+      let transposed = (0..<m * k).map { values[$0 % m * k + $0 / m] }
+      let (b, c) = (matrix(k * n), matrix(m * n))
+      for level in 0..<Kernels.levelCount {
+        for form in 0..<4 {
+          let adds = form & 2 != 0
+          let product = SmallProduct.product(
+            form & 1 == 0 ? values : transposed, transposeA: form & 1 != 0, b,
+            addedTo: adds ? c : nil, m: m, n: n, k: k, shape, level: level)
+          for i in 0..<m {
+            for j in 0..<n where shape != .lowerC || j <= i {
+              let sum = (0..<k).reduce(adds ? Double(c[i * n + j]) : 0) {
+                $0 + Double(values[i * k + $1]) * Double(b[$1 * n + j])
+              }
+              #expect(abs(Double(product[i * n + j]) - sum) < 1e-4, "\(shape) \(level) \(form)")
+            }
+          }
+        }
+      }
+    }
+  }
+}

@@ -102,6 +102,8 @@ struct minilm_small_product {
   int add, shape;
 };
 void minilm_small_product_run(const struct minilm_small_product *product);
+// The same at a given level, at most `minilm_best_level()`: for tests.
+void minilm_small_product_at(int level, const struct minilm_small_product *product);
 // y (columns, rows) = the transpose of x (rows, columns).
 void minilm_transpose(const float *x, size_t stride, size_t rows, size_t columns, float *y,
                       size_t y_stride);

@@ -50,10 +50,10 @@ struct CausalAttention {
       let p = unsafe probabilities + head * t * t
       unsafe minilm_transpose(k, 3 * c, t, d, transposed, t)
       // S = q·kᵀ up to the diagonal.
-      unsafe multiply(q, 3 * c, 1, transposed, t, p, t, m: t, n: t, k: d, MINILM_LOWER_C)
+      unsafe multiply(q, 3 * c, 1, transposed, t, p, t, m: t, n: t, k: d, .lowerC)
       unsafe Kernels.causalSoftmax(p, rows: t, columns: t, stride: t, first: 0, scale: scale)
       let kept = unsafe dropped(p, head: head, length: t, scratch: scratch, noise: noise)
-      unsafe multiply(kept, t, 1, v, 3 * c, output + head * d, c, m: t, n: d, k: t, MINILM_LOWER_A)
+      unsafe multiply(kept, t, 1, v, 3 * c, output + head * d, c, m: t, n: d, k: t, .lowerA)
     }
   }
 
@@ -76,9 +76,9 @@ struct CausalAttention {
       let dy = unsafe outputGradient + head * d
       let kept = unsafe dropped(p, head: head, length: t, scratch: scratch, noise: noise)
       // dv = Pᵀ·dy: row j of Pᵀ begins at the diagonal.
-      unsafe multiply(kept, 1, t, dy, c, dv, 3 * c, m: t, n: d, k: t, MINILM_UPPER_A)
+      unsafe multiply(kept, 1, t, dy, c, dv, 3 * c, m: t, n: d, k: t, .upperA)
       unsafe minilm_transpose(v, 3 * c, t, d, transposed, t)
-      unsafe multiply(dy, c, 1, transposed, t, ds, t, m: t, n: t, k: d, MINILM_LOWER_C)
+      unsafe multiply(dy, c, 1, transposed, t, ds, t, m: t, n: t, k: d, .lowerC)
       if let dropout, let noise {
         unsafe dropout.apply(
           ds, to: ds, count: t * t, noise: noise.noise, site: noise.site,
@@ -86,21 +86,21 @@ struct CausalAttention {
       }
       unsafe Kernels.causalSoftmaxBackward(
         p, ds, rows: t, columns: t, stride: t, first: 0, scale: scale)
-      unsafe multiply(ds, t, 1, k, 3 * c, dq, 3 * c, m: t, n: d, k: t, MINILM_LOWER_A)
-      unsafe multiply(ds, 1, t, q, 3 * c, dk, 3 * c, m: t, n: d, k: t, MINILM_UPPER_A)
+      unsafe multiply(ds, t, 1, k, 3 * c, dq, 3 * c, m: t, n: d, k: t, .lowerA)
+      unsafe multiply(ds, 1, t, q, 3 * c, dk, 3 * c, m: t, n: d, k: t, .upperA)
     }
   }
 
   /// C (m, n) = A (m, k)·B (k, n), each in rows of its stride; `aNext` is the distance along k in A.
   @unsafe
   private func multiply(
-    _ a: UnsafePointer<Float>, _ aRow: Int, _ aNext: Int, _ b: UnsafePointer<Float>, _ bRow: Int,
-    _ c: UnsafeMutablePointer<Float>, _ cRow: Int, m: Int, n: Int, k: Int, _ shape: Int
+    _ a: UnsafePointer<Float>, _ aRow: Int, _ aNext: Int, _ b: UnsafeMutablePointer<Float>,
+    _ bRow: Int, _ c: UnsafeMutablePointer<Float>, _ cRow: Int, m: Int, n: Int, k: Int,
+    _ shape: SmallProduct.Shape
   ) {
-    var product = unsafe minilm_small_product(
-      a: a, a_row: aRow, a_k: aNext, b: b, b_stride: bRow, c: c, c_stride: cRow, m: m, n: n, k: k,
-      add: 0, shape: Int32(shape))
-    unsafe minilm_small_product_run(&product)
+    unsafe SmallProduct.multiply(
+      SmallProduct.Left(base: a, row: aRow, next: aNext), MatrixPointer(base: b, rowStride: bRow),
+      into: MatrixPointer(base: c, rowStride: cRow), m: m, n: n, k: k, shape)
   }
 
   /// P as y is made of it: itself, or what dropout leaves of it, in `scratch`.
