@@ -5,7 +5,6 @@ import json
 import math
 import os
 import pathlib
-import resource
 import statistics
 import subprocess
 import sys
@@ -199,17 +198,26 @@ def whole_loss(model, data, block):
     return total / seen
 
 
+# A child's peak memory counts from that of the process it was forked from, which with torch in it is large:
+# a small process in between starts it.
+WATCH = """
+import os, subprocess, sys, time
+start = time.perf_counter()
+process = subprocess.Popen(sys.argv[1:], stderr=subprocess.DEVNULL)
+_, status, usage = os.wait4(process.pid, 0)
+print(time.perf_counter() - start, usage.ru_maxrss, file=sys.stderr)
+sys.exit(os.waitstatus_to_exitcode(status) != 0)
+"""
+
+
 def peak_of(arguments):
     """Wall time and peak memory of a process, in seconds and MB, and its standard output."""
-    start = time.perf_counter()
-    with tempfile.TemporaryFile("w+") as output:
-        process = subprocess.Popen(arguments, stdout=output, stderr=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-        output.seek(0)
-        text = output.read()
-    if status != 0:
-        sys.exit(f"failed: {' '.join(arguments)}")
-    return time.perf_counter() - start, usage.ru_maxrss / 1000, text
+    watched = subprocess.run([sys.executable, "-I", "-S", "-c", WATCH, *map(str, arguments)], capture_output=True,
+                             text=True)
+    if watched.returncode != 0:
+        sys.exit(f"failed: {' '.join(map(str, arguments))}")
+    seconds, peak = watched.stderr.split()
+    return float(seconds), int(peak) * (1 if sys.platform == "darwin" else 1024) / 1e6, watched.stdout
 
 
 def run_rows(table, o):
