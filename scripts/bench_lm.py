@@ -5,7 +5,6 @@ import json
 import math
 import os
 import pathlib
-import resource
 import statistics
 import subprocess
 import sys
@@ -118,8 +117,9 @@ def torch_steps(model, optimizer, data, r, count):
     return statistics.median(times) * 1000
 
 
-def ours(program, *arguments):
-    output = subprocess.run([program, *map(str, arguments)], check=True, capture_output=True, text=True).stdout
+def ours(program, *arguments, environment=None):
+    output = subprocess.run([program, *map(str, arguments)], check=True, capture_output=True, text=True,
+                            env=os.environ | (environment or {})).stdout
     return json.loads(output)
 
 
@@ -132,11 +132,15 @@ class Table:
         print(f"| {name} | {us} | {them} | {ratio} | {floor} |", flush=True)
 
 
-def step_rows(table, o):
-    for preset, threads, floor, steps, rounds in (
-            ("nanogpt-cpu", 2, 0.35, 40, o.rounds), ("nanogpt-cpu", 1, 0.39, 30, o.rounds),
-            ("baby-gpt", 2, 0.36, 1, min(o.rounds, 3))):
-        if preset == "baby-gpt" and not o.baby:
+def step_rows(table, o, only):
+    haswell = {"OPENBLAS_CORETYPE": "Haswell"}
+    for preset, threads, floor, steps, rounds, environment, note in (
+            ("nanogpt-cpu", 2, 0.35, 40, o.rounds, {}, ""),
+            ("nanogpt-cpu", 1, 0.39, 30, o.rounds, {}, ""),
+            ("nanogpt-cpu", 1, "", 30, min(o.rounds, 3), haswell, ", OPENBLAS_CORETYPE=Haswell"),
+            ("nanogpt-cpu", 1, "", 30, min(o.rounds, 3), {"MINILM_MATMUL": "blas"}, ", ours by OpenBLAS"),
+            ("baby-gpt", 2, 0.36, 1, min(o.rounds, 3), {}, "")):
+        if ("baby" if preset == "baby-gpt" else "step") not in only:
             continue
         torch.set_num_threads(threads)
         r = RECIPES[preset]
@@ -147,10 +151,12 @@ def step_rows(table, o):
         torch_steps(model, optimizer, data, r, 3 if preset == "nanogpt-cpu" else 1)
         us, them = [], []
         for _ in range(rounds):
-            us.append(ours(o.bench, "step", "--preset", preset, "--threads", threads, "--steps", steps)["milliseconds"])
+            result = ours(o.bench, "step", "--preset", preset, "--threads", threads, "--steps", steps,
+                          environment=environment)
+            us.append(result["milliseconds"])
             them.append(torch_steps(model, optimizer, data, r, steps))
         ratio = statistics.median(a / b for a, b in zip(us, them))
-        table.row(f"step of {preset}, {threads} thread{'s' * (threads > 1)}", f"{statistics.median(us):.1f} ms",
+        table.row(f"step of {preset}, {threads} thread{'s' * (threads > 1)}{note}", f"{statistics.median(us):.1f} ms",
                   f"{statistics.median(them):.1f} ms", f"{ratio:.3f}", floor)
 
 
@@ -192,17 +198,26 @@ def whole_loss(model, data, block):
     return total / seen
 
 
+# A child's peak memory counts from that of the process it was forked from, which with torch in it is large:
+# a small process in between starts it.
+WATCH = """
+import os, subprocess, sys, time
+start = time.perf_counter()
+process = subprocess.Popen(sys.argv[1:], stderr=subprocess.DEVNULL)
+_, status, usage = os.wait4(process.pid, 0)
+print(time.perf_counter() - start, usage.ru_maxrss, file=sys.stderr)
+sys.exit(os.waitstatus_to_exitcode(status) != 0)
+"""
+
+
 def peak_of(arguments):
     """Wall time and peak memory of a process, in seconds and MB, and its standard output."""
-    start = time.perf_counter()
-    with tempfile.TemporaryFile("w+") as output:
-        process = subprocess.Popen(arguments, stdout=output, stderr=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-        output.seek(0)
-        text = output.read()
-    if status != 0:
-        sys.exit(f"failed: {' '.join(arguments)}")
-    return time.perf_counter() - start, usage.ru_maxrss / 1000, text
+    watched = subprocess.run([sys.executable, "-I", "-S", "-c", WATCH, *map(str, arguments)], capture_output=True,
+                             text=True)
+    if watched.returncode != 0:
+        sys.exit(f"failed: {' '.join(map(str, arguments))}")
+    seconds, peak = watched.stderr.split()
+    return float(seconds), int(peak) * (1 if sys.platform == "darwin" else 1024) / 1e6, watched.stdout
 
 
 def run_rows(table, o):
@@ -322,10 +337,9 @@ def main():
         model = GPT(r, 65)
         return torch_steps(model, optimizer_of(model), torch.randint(65, (200_000,)), r, 1)
     only = o.only.split(",")
-    o.baby = "baby" in only
     table = Table()
-    if "step" in only:
-        step_rows(table, o)
+    if "step" in only or "baby" in only:
+        step_rows(table, o, only)
     if "sample" in only:
         sample_rows(table, o)
     if "bigram" in only and o.text:

@@ -12,6 +12,31 @@ typedef double NAME(d16) __attribute__((vector_size(128)));
 static inline void NAME(load)(F16 *v, const float *p) { memcpy(v, p, sizeof *v); }
 static inline void NAME(store)(float *p, const F16 *v) { memcpy(p, v, sizeof *v); }
 
+// The lanes in halves, the upper onto the lower, until one is left.
+#define FOLD(value, join)                                                                     \
+  value = join(value, __builtin_shufflevector(value, value, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, \
+                                              3, 4, 5, 6, 7));                                \
+  value = join(value, __builtin_shufflevector(value, value, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, \
+                                              15, 8, 9, 10, 11));                             \
+  value = join(value, __builtin_shufflevector(value, value, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, \
+                                              14, 15, 12, 13));                               \
+  value = join(value, __builtin_shufflevector(value, value, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, \
+                                              13, 12, 15, 14))
+#define ADD(a, b) ((a) + (b))
+#define LARGER(a, b) NAME(larger)(a, b)
+
+static inline float NAME(total)(const F16 *v) {
+  F16 sum = *v;
+  FOLD(sum, ADD);
+  return sum[0];
+}
+
+// The larger of each lane, the second where the first is a NaN.
+static inline __attribute__((always_inline)) F16 NAME(larger)(F16 a, F16 b) {
+  const I16 first = a > b;
+  return (F16)(((I16)a & first) | ((I16)b & ~first));
+}
+
 // e^x: x = n ln 2 + r with |r| <= ln 2 / 2, and 2^n put together from its bits. Adding 1.5 * 2^23
 // rounds to the nearest integer and leaves it in the low bits; a NaN goes through every step and
 // stays one. The coefficients are a least-squares fit of our own, reweighted towards equal relative
@@ -61,11 +86,10 @@ static float NAME(maximum)(const float *x, size_t count) {
   for (; i + LANES <= count; i += LANES) {
     F16 v;
     NAME(load)(&v, x + i);
-    const I16 larger = v > best;
-    best = (F16)(((I16)v & larger) | ((I16)best & ~larger));
+    best = NAME(larger)(v, best);
   }
-  float result = -__builtin_inff();
-  for (size_t lane = 0; lane < LANES; lane++) result = best[lane] > result ? best[lane] : result;
+  FOLD(best, LARGER);
+  float result = best[0];
   for (; i < count; i++) result = x[i] > result ? x[i] : result;
   return result;
 }
@@ -91,8 +115,7 @@ static float NAME(exp_sum)(float *x, size_t count, float maximum, int write) {
     sum = sum + v;
     if (write) memcpy(x + i, &v, (count - i) * sizeof(float));
   }
-  float result = 0;
-  for (size_t lane = 0; lane < LANES; lane++) result += sum[lane];
+  float result = NAME(total)(&sum);
   return result;
 }
 
@@ -142,8 +165,7 @@ static float NAME(dot)(const float *x, const float *y, size_t count) {
     NAME(load)(&w, y + i);
     sum = sum + v * w;
   }
-  float result = 0;
-  for (size_t lane = 0; lane < LANES; lane++) result += sum[lane];
+  float result = NAME(total)(&sum);
   for (; i < count; i++) result += x[i] * y[i];
   return result;
 }

@@ -16,9 +16,13 @@
 #define POLY3 0.0083687169f
 #define POLY4 0.0013814598f
 
+#define RECIPROCAL(x) (1.0f / (x))
 #define NAME(name) minilm_baseline_##name
+#define BLOCK_ROWS 2
+#define BLOCK_VECTORS 1
 #include "minilm_body.h"
 #include "minilm_layers.h"
+#include "minilm_attention.h"
 #undef NAME
 
 #if defined(__x86_64__)
@@ -26,16 +30,33 @@
 
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 #define NAME(name) minilm_avx2_##name
+#define BLOCK_ROWS 4
+#define BLOCK_VECTORS 1
 #include "minilm_body.h"
 #include "minilm_layers.h"
+#include "minilm_attention.h"
 #undef NAME
 #pragma clang attribute pop
 
 #define AVX512_TARGET "avx512f,avx512vl,avx512dq,avx2,fma"
 #pragma clang attribute push(__attribute__((target(AVX512_TARGET))), apply_to = function)
+#undef RECIPROCAL
+#define RECIPROCAL(x) minilm_avx512_reciprocal(x)
+// From an estimate of 14 bits by one step of Newton's method: a division of 16 floats takes longer than all
+// else that GELU does.
+typedef float reciprocal_lanes __attribute__((vector_size(64)));
+static inline __attribute__((always_inline)) reciprocal_lanes minilm_avx512_reciprocal(
+    reciprocal_lanes x) {
+  const reciprocal_lanes r =
+      __builtin_ia32_rcp14ps512_mask(x, (reciprocal_lanes){}, (unsigned short)-1);
+  return r * (2.0f - x * r);
+}
 #define NAME(name) minilm_avx512_##name
+#define BLOCK_ROWS 8
+#define BLOCK_VECTORS 2
 #include "minilm_body.h"
 #include "minilm_layers.h"
+#include "minilm_attention.h"
 #undef NAME
 #pragma clang attribute pop
 
@@ -146,6 +167,19 @@ void minilm_causal_softmax(float *x, size_t rows, size_t columns, size_t stride,
 void minilm_causal_softmax_backward(const float *p, float *dp, size_t rows, size_t columns,
                                     size_t stride, size_t first, float scale) {
   CHOOSE(minilm_level(), causal_softmax_backward, p, dp, rows, columns, stride, first, scale)
+}
+
+void minilm_small_product_run(const struct minilm_small_product *product) {
+  CHOOSE(minilm_level(), small_product, product)
+}
+
+void minilm_small_product_at(int level, const struct minilm_small_product *product) {
+  CHOOSE(level, small_product, product)
+}
+
+void minilm_transpose(const float *x, size_t stride, size_t rows, size_t columns, float *y,
+                      size_t y_stride) {
+  CHOOSE(minilm_level(), transpose, x, stride, rows, columns, y, y_stride)
 }
 
 void minilm_multiply(float *y, const float *x, size_t count) {

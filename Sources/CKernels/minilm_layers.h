@@ -1,12 +1,6 @@
 // Layers of a transformer between its products: the rest of the body of the kernels, included after
 // minilm_body.h for each level.
 
-static inline float NAME(total)(const F16 *v) {
-  float result = 0;
-  for (size_t lane = 0; lane < LANES; lane++) result += (*v)[lane];
-  return result;
-}
-
 // 1 / (1 + p|z|) and the polynomial of Abramowitz and Stegun 7.1.26, z = x / sqrt(2): with
 // e = exp(-x^2 / 2) the normal distribution is 0.5 * poly * e at -|x|. e gives the density as well.
 static inline void NAME(gelu)(F16 *y, F16 *derivative, const F16 *input) {
@@ -14,7 +8,7 @@ static inline void NAME(gelu)(F16 *y, F16 *derivative, const F16 *input) {
   const F16 magnitude = (F16)((I16)x & 0x7FFFFFFF);
   F16 e = x * x * -0.5f;
   NAME(vector_exp)(&e);
-  const F16 t = 1.0f / (1.0f + magnitude * (0.3275911f * 0.70710678f));
+  const F16 t = RECIPROCAL(1.0f + magnitude * (0.3275911f * 0.70710678f));
   F16 poly = t * 1.061405429f - 1.453152027f;
   poly = poly * t + 1.421413741f;
   poly = poly * t - 0.284496736f;
@@ -190,35 +184,49 @@ static void NAME(layer_norm_backward)(const float *dy, const float *normalized,
 
 static void NAME(causal_softmax)(float *x, size_t rows, size_t columns, size_t stride,
                                  size_t first, float scale) {
+  const I16 lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
   for (size_t row = 0; row < rows; row++, x += stride) {
     const size_t count = first + row + 1;
-    const float maximum = NAME(maximum)(x, count) * scale;
-    F16 v, sum = {};
+    // Up to the next whole vector as long as that is inside the row.
+    const size_t rounded = (count + LANES - 1) / LANES * LANES;
+    F16 v, best = (F16){} - __builtin_inff(), sum = {};
     size_t i = 0;
-    for (; i + LANES <= count; i += LANES) {
-      NAME(load)(&v, x + i);
-      v = v * scale - maximum;
-      NAME(vector_exp)(&v);
-      sum = sum + v;
-      NAME(store)(x + i, &v);
-    }
-    if (i < count) {
-      // Lanes past the end become e^-infinity = 0.
-      v = (F16){} - __builtin_inff();
-      memcpy(&v, x + i, (count - i) * sizeof(float));
-      v = v * scale - maximum;
-      NAME(vector_exp)(&v);
-      sum = sum + v;
-      memcpy(x + i, &v, (count - i) * sizeof(float));
+    if (rounded <= columns) {
+      const F16 low = best;
+      NAME(load)(&v, x + rounded - LANES);
+      const I16 inside = lanes < (int32_t)(count + LANES - rounded);
+      v = (F16)(((I16)v & inside) | ((I16)low & ~inside));
+      NAME(store)(x + rounded - LANES, &v);
+      for (; i < rounded; i += LANES) {
+        NAME(load)(&v, x + i);
+        best = NAME(larger)(v, best);
+      }
+      FOLD(best, LARGER);
+      const float maximum = best[0] * scale;
+      for (i = 0; i < rounded; i += LANES) {
+        NAME(load)(&v, x + i);
+        v = v * scale - maximum;
+        NAME(vector_exp)(&v);
+        sum = sum + v;
+        NAME(store)(x + i, &v);
+      }
+    } else {
+      const float maximum = NAME(maximum)(x, count) * scale;
+      for (; i < count; i++) x[i] = x[i] * scale - maximum;
+      NAME(exp)(x, x, count);
+      for (i = 0; i < count; i++) sum[i % LANES] += x[i];
     }
     const float factor = 1.0f / NAME(total)(&sum);
-    for (i = 0; i + LANES <= count; i += LANES) {
-      NAME(load)(&v, x + i);
-      v = v * factor;
+    for (i = 0; i + LANES <= columns; i += LANES) {
+      if (i < count) {
+        NAME(load)(&v, x + i);
+        v = v * factor;
+      } else {
+        v = (F16){};
+      }
       NAME(store)(x + i, &v);
     }
-    for (; i < count; i++) x[i] *= factor;
-    memset(x + count, 0, (columns - count) * sizeof(float));
+    for (; i < columns; i++) x[i] = i < count ? x[i] * factor : 0;
   }
 }
 
@@ -226,17 +234,22 @@ static void NAME(causal_softmax_backward)(const float *p, float *dp, size_t rows
                                           size_t stride, size_t first, float scale) {
   for (size_t row = 0; row < rows; row++, p += stride, dp += stride) {
     const size_t count = first + row + 1;
-    const float product = NAME(dot)(p, dp, count);
+    // Beyond the diagonal p is 0 and dp anything: it is made 0 first, as it may be a NaN.
+    size_t i = count;
+    for (; i < columns && i % LANES != 0; i++) dp[i] = 0;
+    const size_t rounded = i;
+    const float product = NAME(dot)(p, dp, rounded);
     F16 v, w;
-    size_t i = 0;
-    for (; i + LANES <= count; i += LANES) {
-      NAME(load)(&v, p + i);
-      NAME(load)(&w, dp + i);
-      w = (w - product) * v * scale;
+    for (i = 0; i + LANES <= columns; i += LANES) {
+      w = (F16){};
+      if (i < rounded) {
+        NAME(load)(&v, p + i);
+        NAME(load)(&w, dp + i);
+        w = (w - product) * v * scale;
+      }
       NAME(store)(dp + i, &w);
     }
-    for (; i < count; i++) dp[i] = (dp[i] - product) * p[i] * scale;
-    memset(dp + count, 0, (columns - count) * sizeof(float));
+    for (; i < columns; i++) dp[i] = i < rounded ? (dp[i] - product) * p[i] * scale : 0;
   }
 }
 
@@ -328,8 +341,3 @@ static void NAME(drop)(float *y, const float *x, size_t count, const struct mini
     memcpy(y + i, &v, n * sizeof(float));
   }
 }
-
-#undef F16
-#undef I16
-#undef D16
-#undef LANES

@@ -2,33 +2,6 @@ import Foundation
 import MiniLM
 import Testing
 
-@Suite struct MatMulTests {
-  private func matrix(_ count: Int, _ random: inout RandomGenerator) -> [Float] {
-    (0..<count).map { _ in Float(random.normal()) }
-  }
-
-  @Test(arguments: [(1, 1, 1), (2, 3, 4), (7, 5, 3), (16, 65, 33), (33, 17, 64)])
-  func bothEnginesGiveThePlainProduct(_ size: (Int, Int, Int)) {
-    let (m, n, k) = size
-    var random = RandomGenerator(seed: 11)
-    let (a, b) = (matrix(m * k, &random), matrix(k * n, &random))
-    let library = MatMul.product(a, b, m: m, n: n, k: k)
-    let loops = MatMul.product(a, b, m: m, n: n, k: k, engine: .reference)
-    for i in 0..<m {
-      for j in 0..<n {
-        let plain = (0..<k).reduce(0.0) { $0 + Double(a[i * k + $1]) * Double(b[$1 * n + j]) }
-        #expect(abs(Double(library[i * n + j]) - plain) < 1e-4)
-        #expect(abs(Double(loops[i * n + j]) - plain) < 1e-4)
-      }
-    }
-  }
-
-  @Test func theEngineIsNamed() {
-    #expect(!MatMul.engineDescription.isEmpty)
-    #expect(MatMul.isAccelerated != MatMul.engineDescription.hasPrefix("reference loops"))
-  }
-}
-
 @Suite struct KernelTests {
   @Test func exponentialIsExactToTwoPartsInTenMillionAtEveryLevel() {
     let x = (0...100_000).map { Float(-87 + 175 * Double($0) / 100_000) }

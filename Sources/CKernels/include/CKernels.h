@@ -11,6 +11,7 @@
 #include "split_kernels.h"
 #include "utf8_kernels.h"
 #include "MiniLMKernels.h"
+#include "MiniLMProducts.h"
 #include "prefetch.h"
 #include "system_memory.h"
 

@@ -87,6 +87,27 @@ void minilm_causal_softmax(float *x, size_t rows, size_t columns, size_t stride,
 void minilm_causal_softmax_backward(const float *p, float *dp, size_t rows, size_t columns,
                                     size_t stride, size_t first, float scale);
 
+// C (m, n) = A (m, k)·B (k, n), or C + A·B with `add`, without packing: for operands that stay in the first
+// level of cache. Element (i, p) of A is a[i * a_row + p * a_k]. Of a triangle only what counts is
+// computed: of A (row i has its zeros from k = i + 1 on, or before k = i), or of C (row i is wanted up to
+// column i; more may be written).
+enum { MINILM_WHOLE = 0, MINILM_LOWER_A = 1, MINILM_UPPER_A = 2, MINILM_LOWER_C = 3 };
+struct minilm_small_product {
+  const float *a;
+  size_t a_row, a_k;
+  const float *b;
+  size_t b_stride;
+  float *c;
+  size_t c_stride, m, n, k;
+  int add, shape;
+};
+void minilm_small_product_run(const struct minilm_small_product *product);
+// The same at a given level, at most `minilm_best_level()`: for tests.
+void minilm_small_product_at(int level, const struct minilm_small_product *product);
+// y (columns, rows) = the transpose of x (rows, columns).
+void minilm_transpose(const float *x, size_t stride, size_t rows, size_t columns, float *y,
+                      size_t y_stride);
+
 // y[i] *= x[i].
 void minilm_multiply(float *y, const float *x, size_t count);
 // sums[j] += the sum over rows of x[r][j].

@@ -1,3 +1,5 @@
+internal import CKernels
+
 /// Attention of each position to itself and those before it, head by head, over one row of a batch.
 ///
 /// T positions, H heads, D = C/H columns of a head. The projections of all heads lie side by side in
@@ -10,7 +12,9 @@
 ///                dS = P·(dP − Σ_j P·dP)/√D
 ///                dq = dS·k                dk = dSᵀ·q
 ///
-/// Rows of P are taken some at a time, so that most of what lies above the diagonal is never computed.
+/// P and dS are triangles, and products with them stop at the diagonal. A head's operands are small, so that
+/// products are made where they lie (`minilm_small_product`), k and v transposed where rows of theirs are
+/// columns of the product.
 struct CausalAttention {
   let heads: Int
   let width: Int
@@ -18,8 +22,6 @@ struct CausalAttention {
 
   private var headWidth: Int { width / heads }
   var scale: Float { 1 / Float(headWidth).squareRoot() }
-  /// Queries taken together.
-  private static let rowsAtOnce = 64
 
   /// What is dropped: which row of which batch, at which place of the model.
   struct Noise {
@@ -31,94 +33,74 @@ struct CausalAttention {
   /// How many floats P takes for a row of `length` positions.
   func probabilityCount(length: Int) -> Int { heads * length * length }
 
-  /// y (T, C) and, for backward, P (H, T, T) from `qkv`; `scratch` (T, T) is used where there is dropout.
+  /// How many floats of scratch a row of `length` positions needs: (T, T) twice and (D, T).
+  func scratchCount(length: Int) -> Int { length * (2 * length + headWidth) }
+
+  /// y (T, C) and, for backward, P (H, T, T) from `qkv`.
   @unsafe
   func forward(
     _ qkv: UnsafeMutablePointer<Float>, length: Int, probabilities: UnsafeMutablePointer<Float>,
     scratch: UnsafeMutablePointer<Float>, noise: Noise?, output: UnsafeMutablePointer<Float>
   ) {
     let (t, d, c) = (length, headWidth, width)
+    let transposed = unsafe scratch + 2 * t * t
     for head in 0..<heads {
       let q = unsafe qkv + head * d
       let (k, v) = unsafe (q + c, q + 2 * c)
       let p = unsafe probabilities + head * t * t
-      for start in stride(from: 0, to: t, by: Self.rowsAtOnce) {
-        let end = Swift.min(t, start + Self.rowsAtOnce)
-        // (end − start, D)·(D, end) → (end − start, end), in rows of T.
-        unsafe MatMul.multiply(
-          MatrixPointer(base: q + start * 3 * c, rowStride: 3 * c),
-          MatrixPointer(base: k, rowStride: 3 * c), transposeB: true,
-          into: MatrixPointer(base: p + start * t, rowStride: t), m: end - start, n: end, k: d,
-          beta: 0)
-        unsafe Kernels.causalSoftmax(
-          p + start * t, rows: end - start, columns: end, stride: t, first: start, scale: scale)
-      }
+      unsafe minilm_transpose(k, 3 * c, t, d, transposed, t)
+      // S = q·kᵀ up to the diagonal.
+      unsafe multiply(q, 3 * c, 1, transposed, t, p, t, m: t, n: t, k: d, .lowerC)
+      unsafe Kernels.causalSoftmax(p, rows: t, columns: t, stride: t, first: 0, scale: scale)
       let kept = unsafe dropped(p, head: head, length: t, scratch: scratch, noise: noise)
-      for start in stride(from: 0, to: t, by: Self.rowsAtOnce) {
-        let end = Swift.min(t, start + Self.rowsAtOnce)
-        unsafe MatMul.multiply(
-          MatrixPointer(base: kept + start * t, rowStride: t),
-          MatrixPointer(base: v, rowStride: 3 * c),
-          into: MatrixPointer(base: output + start * c + head * d, rowStride: c),
-          m: end - start, n: d, k: end, beta: 0)
-      }
+      unsafe multiply(kept, t, 1, v, 3 * c, output + head * d, c, m: t, n: d, k: t, .lowerA)
     }
   }
 
-  /// d qkv (T, 3C) from d y (T, C); `scratch` has room for 2·T·T floats.
+  /// d qkv (T, 3C) from d y (T, C).
   @unsafe
   func backward(
     _ qkv: UnsafeMutablePointer<Float>, length: Int, probabilities: UnsafeMutablePointer<Float>,
     scratch: UnsafeMutablePointer<Float>, noise: Noise?,
-    outputGradient dy: UnsafeMutablePointer<Float>, inputGradient dqkv: UnsafeMutablePointer<Float>
+    outputGradient: UnsafeMutablePointer<Float>, inputGradient dqkv: UnsafeMutablePointer<Float>
   ) {
     let (t, d, c) = (length, headWidth, width)
     let ds = unsafe scratch + t * t
+    let transposed = unsafe scratch + 2 * t * t
     for head in 0..<heads {
       let q = unsafe qkv + head * d
       let (k, v) = unsafe (q + c, q + 2 * c)
       let dq = unsafe dqkv + head * d
       let (dk, dv) = unsafe (dq + c, dq + 2 * c)
       let p = unsafe probabilities + head * t * t
-      let dyHead = unsafe dy + head * d
+      let dy = unsafe outputGradient + head * d
       let kept = unsafe dropped(p, head: head, length: t, scratch: scratch, noise: noise)
-      let blocks = (t + Self.rowsAtOnce - 1) / Self.rowsAtOnce
-      // The last queries first: they see every key, so that theirs is the first write of dk and dv.
-      for block in stride(from: blocks - 1, through: 0, by: -1) {
-        let start = block * Self.rowsAtOnce
-        let end = Swift.min(t, start + Self.rowsAtOnce)
-        let dyRows = unsafe MatrixPointer(base: dyHead + start * c, rowStride: c)
-        unsafe MatMul.multiply(
-          dyRows, MatrixPointer(base: v, rowStride: 3 * c), transposeB: true,
-          into: MatrixPointer(base: ds + start * t, rowStride: t), m: end - start, n: end, k: d,
-          beta: 0)
-        unsafe MatMul.multiply(
-          MatrixPointer(base: kept + start * t, rowStride: t), transposeA: true, dyRows,
-          into: MatrixPointer(base: dv, rowStride: 3 * c), m: end, n: d, k: end - start,
-          beta: block == blocks - 1 ? 0 : 1)
-      }
+      // dv = Pᵀ·dy: row j of Pᵀ begins at the diagonal.
+      unsafe multiply(kept, 1, t, dy, c, dv, 3 * c, m: t, n: d, k: t, .upperA)
+      unsafe minilm_transpose(v, 3 * c, t, d, transposed, t)
+      unsafe multiply(dy, c, 1, transposed, t, ds, t, m: t, n: t, k: d, .lowerC)
       if let dropout, let noise {
         unsafe dropout.apply(
           ds, to: ds, count: t * t, noise: noise.noise, site: noise.site,
           row: noise.row * heads + head)
       }
-      for block in stride(from: blocks - 1, through: 0, by: -1) {
-        let start = block * Self.rowsAtOnce
-        let end = Swift.min(t, start + Self.rowsAtOnce)
-        let dsRows = unsafe MatrixPointer(base: ds + start * t, rowStride: t)
-        unsafe Kernels.causalSoftmaxBackward(
-          p + start * t, ds + start * t, rows: end - start, columns: end, stride: t, first: start,
-          scale: scale)
-        unsafe MatMul.multiply(
-          dsRows, MatrixPointer(base: k, rowStride: 3 * c),
-          into: MatrixPointer(base: dq + start * 3 * c, rowStride: 3 * c), m: end - start, n: d,
-          k: end, beta: 0)
-        unsafe MatMul.multiply(
-          dsRows, transposeA: true, MatrixPointer(base: q + start * 3 * c, rowStride: 3 * c),
-          into: MatrixPointer(base: dk, rowStride: 3 * c), m: end, n: d, k: end - start,
-          beta: block == blocks - 1 ? 0 : 1)
-      }
+      unsafe Kernels.causalSoftmaxBackward(
+        p, ds, rows: t, columns: t, stride: t, first: 0, scale: scale)
+      unsafe multiply(ds, t, 1, k, 3 * c, dq, 3 * c, m: t, n: d, k: t, .lowerA)
+      unsafe multiply(ds, 1, t, q, 3 * c, dk, 3 * c, m: t, n: d, k: t, .upperA)
     }
+  }
+
+  /// C (m, n) = A (m, k)·B (k, n), each in rows of its stride; `aNext` is the distance along k in A.
+  @unsafe
+  private func multiply(
+    _ a: UnsafePointer<Float>, _ aRow: Int, _ aNext: Int, _ b: UnsafeMutablePointer<Float>,
+    _ bRow: Int, _ c: UnsafeMutablePointer<Float>, _ cRow: Int, m: Int, n: Int, k: Int,
+    _ shape: SmallProduct.Shape
+  ) {
+    unsafe SmallProduct.multiply(
+      SmallProduct.Left(base: a, row: aRow, next: aNext), MatrixPointer(base: b, rowStride: bRow),
+      into: MatrixPointer(base: c, rowStride: cRow), m: m, n: n, k: k, shape)
   }
 
   /// P as y is made of it: itself, or what dropout leaves of it, in `scratch`.

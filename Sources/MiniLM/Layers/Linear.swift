@@ -24,11 +24,12 @@ struct Linear {
   var inputs: Int { isTransposed ? weight.columns : weight.rows }
   var outputs: Int { isTransposed ? weight.rows : weight.columns }
 
-  /// y (N×O) from x (N×I); with `adds` the result is added to what stands in y.
+  /// y (N×O) from x (N×I); with `adds` the result is added to what stands in y. `packed` has the weight in
+  /// the matrix unit's form, where there is one.
   @unsafe
   func forward(
     _ x: UnsafeMutablePointer<Float>, count: Int, parameters: ParameterStore,
-    output y: UnsafeMutablePointer<Float>, adds: Bool = false
+    packed: PackedWeights? = nil, output y: UnsafeMutablePointer<Float>, adds: Bool = false
   ) {
     if let bias {
       let b = unsafe UnsafePointer(parameters.values.pointer(at: bias.range))
@@ -40,21 +41,24 @@ struct Linear {
         }
       }
     }
-    unsafe multiply(x, count: count, parameters: parameters, output: y, adds: adds || bias != nil)
+    unsafe multiply(
+      x, count: count, parameters: parameters, packed: packed, output: y,
+      adds: adds || bias != nil)
   }
 
   /// The product alone, for callers that add the bias themselves.
   @unsafe
   func multiply(
     _ x: UnsafeMutablePointer<Float>, count: Int, parameters: ParameterStore,
-    output y: UnsafeMutablePointer<Float>, adds: Bool = false
+    packed: PackedWeights? = nil, output y: UnsafeMutablePointer<Float>, adds: Bool = false
   ) {
     // x (N, I), W as it lies, y (N, O): sizes as the tensors have them, which the caller allocated by.
     unsafe MatMul.multiply(
       MatrixPointer(base: x, rowStride: inputs),
       MatrixPointer(
         base: parameters.values.pointer(at: weight.range), rowStride: weight.columns),
-      transposeB: isTransposed, into: MatrixPointer(base: y, rowStride: outputs),
+      transposeB: isTransposed, packed: unsafe packed?.form(.forward, of: weight),
+      into: MatrixPointer(base: y, rowStride: outputs),
       m: count, n: outputs, k: inputs, beta: adds ? 1 : 0)
   }
 
@@ -79,7 +83,7 @@ struct Linear {
   @unsafe
   func backward(
     _ x: UnsafeMutablePointer<Float>, count: Int, outputGradient dy: UnsafeMutablePointer<Float>,
-    parameters: ParameterStore, gradients: GradientStore,
+    parameters: ParameterStore, packed: PackedWeights? = nil, gradients: GradientStore,
     inputGradient dx: UnsafeMutablePointer<Float>, adds: Bool = false
   ) {
     let w = unsafe MatrixPointer(
@@ -101,7 +105,8 @@ struct Linear {
         dy, rows: count, columns: outputs, into: gradients.values.pointer(at: bias.range))
     }
     unsafe MatMul.multiply(
-      dyMatrix, w, transposeB: !isTransposed, into: MatrixPointer(base: dx, rowStride: inputs),
-      m: count, n: inputs, k: outputs, beta: adds ? 1 : 0)
+      dyMatrix, w, transposeB: !isTransposed, packed: unsafe packed?.form(.backward, of: weight),
+      into: MatrixPointer(base: dx, rowStride: inputs), m: count, n: inputs, k: outputs,
+      beta: adds ? 1 : 0)
   }
 }

@@ -48,7 +48,7 @@ final class GPTActivations {
   let dh: FloatStorage
   /// (N, max(3C, F)).
   let wide: FloatStorage
-  /// (T, T) twice.
+  /// Attention's scratch.
   let square: FloatStorage
 
   init(_ model: GPTModel, rows: Int, length: Int, isForTraining: Bool) throws(MiniLMError) {
@@ -80,6 +80,6 @@ final class GPTActivations {
     dx = try FloatStorage(count: n * c)
     dh = try FloatStorage(count: n * c)
     wide = try FloatStorage(count: isForTraining ? n * Swift.max(3 * c, f) : 0)
-    square = try FloatStorage(count: 2 * length * length)
+    square = try FloatStorage(count: model.attention.scratchCount(length: length))
   }
 }

@@ -49,6 +49,8 @@ public final class GPTModel: LanguageModel {
   let head: Linear
   let attention: CausalAttention
   let dropout: Dropout?
+  /// Nothing where products are not made by the matrix unit.
+  let packed: PackedWeights?
 
   var width: Int { configuration.width }
   var feedForwardWidth: Int { configuration.transformer.feedForward(width: configuration.width) }
@@ -90,6 +92,8 @@ public final class GPTModel: LanguageModel {
       isTransposed: true, in: layout)
     dropout = Dropout(rate: shape.dropout)
     attention = CausalAttention(heads: shape.heads, width: configuration.width, dropout: dropout)
+    packed = try PackedWeights(
+      blocks.flatMap { [$0.qkv, $0.attentionProjection, $0.feedForward, $0.projection] } + [head])
   }
 
   /// A tensor to be.
@@ -170,6 +174,14 @@ public final class GPTModel: LanguageModel {
       }
     }
   }
+
+  /// Packs the weights for the matrix unit.
+  public func beginPasses(withBackward: Bool, threads: Int) {
+    packed?.pack(parameters, withBackward: withBackward, threads: threads)
+  }
+
+  /// From here on parameters may change.
+  public func endPasses() { packed?.expire() }
 
   /// A worker whose scratch grows with the batches that it is given.
   public func makeWorker() throws(MiniLMError) -> any ModelWorker { GPTWorker(self) }

@@ -197,6 +197,8 @@ private final class GPTWindow {
   private let wide: FloatStorage
   private let activated: FloatStorage
   private let probabilities: FloatStorage
+  /// Attention's.
+  private let scratch: FloatStorage
 
   init(_ model: GPTModel, length: Int) throws(MiniLMError) {
     self.model = model
@@ -207,6 +209,7 @@ private final class GPTWindow {
     wide = try FloatStorage(count: length * Swift.max(3 * c, f))
     activated = try FloatStorage(count: length * f)
     probabilities = try FloatStorage(count: model.attention.probabilityCount(length: length))
+    scratch = try FloatStorage(count: model.attention.scratchCount(length: length))
   }
 
   /// The last position's row of x, after the last block's attention has been added; `visit` sees the
@@ -232,7 +235,7 @@ private final class GPTWindow {
       unsafe visit(index, wide)
       unsafe model.attention.forward(
         wide, length: n, probabilities: probabilities.pointer(at: 0..<probabilities.count),
-        scratch: h, noise: nil, output: h)
+        scratch: scratch.pointer(at: 0..<scratch.count), noise: nil, output: h)
       if isLast {
         let row = unsafe x + (n - 1) * c
         unsafe block.attentionProjection.apply(

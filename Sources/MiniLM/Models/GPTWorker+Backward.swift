@@ -63,12 +63,13 @@ extension GPTWorker {
     var dy = unsafe dropped(dx, dh, group, training, site: Site.feedForwardOutput(layer))
     unsafe block.projection.backward(
       kept.activated.pointer(at: 0..<n * f), count: n, outputGradient: dy, parameters: parameters,
-      gradients: gradients, inputGradient: wide)
+      packed: model.packed, gradients: gradients, inputGradient: wide)
     unsafe Kernels.multiply(wide, kept.derivative.pointer(at: 0..<n * f), count: n * f)
     // Post-norm, the sum's other half is dx itself, to which the product adds.
     let input = unsafe (model.isPreNorm ? kept.normed2 : kept.normed1).pointer(at: 0..<n * c)
     unsafe block.feedForward.backward(
-      input, count: n, outputGradient: wide, parameters: parameters, gradients: gradients,
+      input, count: n, outputGradient: wide, parameters: parameters,
+      packed: model.packed, gradients: gradients,
       inputGradient: model.isPreNorm ? dh : dx, adds: !model.isPreNorm)
     if model.isPreNorm {
       unsafe norm(block.norm2, kept.normalized2, kept.inverse2, dh, adds: true)
@@ -81,9 +82,9 @@ extension GPTWorker {
     let dmixed = unsafe a.x.pointer(at: 0..<n * c)
     unsafe block.attentionProjection.backward(
       kept.mixed.pointer(at: 0..<n * c), count: n, outputGradient: dy, parameters: parameters,
-      gradients: gradients, inputGradient: dmixed)
+      packed: model.packed, gradients: gradients, inputGradient: dmixed)
     let qkv = unsafe kept.qkv.pointer(at: 0..<n * 3 * c)
-    let square = unsafe a.square.pointer(at: 0..<2 * t * t)
+    let square = unsafe a.square.pointer(at: 0..<a.square.count)
     let perRow = model.attention.probabilityCount(length: t)
     for row in 0..<group.rows {
       unsafe model.attention.backward(
@@ -96,7 +97,8 @@ extension GPTWorker {
       layer == 0 ? a.embedded : a.layers[layer - 1].normed2
     unsafe block.qkv.backward(
       (model.isPreNorm ? kept.normed1 : before).pointer(at: 0..<n * c), count: n,
-      outputGradient: wide, parameters: parameters, gradients: gradients,
+      outputGradient: wide, parameters: parameters,
+      packed: model.packed, gradients: gradients,
       inputGradient: model.isPreNorm ? dh : dx, adds: !model.isPreNorm)
     if model.isPreNorm {
       unsafe norm(block.norm1, kept.normalized1, kept.inverse1, dh, adds: true)

@@ -4,7 +4,7 @@ final class GPTWorker: ModelWorker {
   let model: GPTModel
   private var activations: GPTActivations?
   /// Positions whose activations are held at once, if a row is not longer.
-  private static let positionsAtOnce = 512
+  private static let positionsAtOnce = 128
 
   init(_ model: GPTModel) { self.model = model }
 
@@ -136,9 +136,10 @@ final class GPTWorker: ModelWorker {
     if model.isPreNorm { unsafe norm1(normed1) }
     let qkv = unsafe kept.qkv.pointer(at: 0..<n * 3 * c)
     unsafe block.qkv.forward(
-      model.isPreNorm ? normed1 : x, count: n, parameters: model.parameters, output: qkv)
+      model.isPreNorm ? normed1 : x, count: n, parameters: model.parameters, packed: model.packed,
+      output: qkv)
     let mixed = unsafe kept.mixed.pointer(at: 0..<n * c)
-    let square = unsafe a.square.pointer(at: 0..<2 * t * t)
+    let square = unsafe a.square.pointer(at: 0..<a.square.count)
     let perRow = model.attention.probabilityCount(length: t)
     for row in 0..<group.rows {
       unsafe model.attention.forward(
@@ -159,7 +160,7 @@ final class GPTWorker: ModelWorker {
     let activated = unsafe kept.activated.pointer(at: 0..<n * f)
     unsafe block.feedForward.multiply(
       model.isPreNorm ? normed2 : normed1, count: n, parameters: model.parameters,
-      output: derivative)
+      packed: model.packed, output: derivative)
     unsafe Kernels.activation(
       model.configuration.transformer.activation, derivative,
       bias: block.feedForward.bias.map {
@@ -183,11 +184,12 @@ final class GPTWorker: ModelWorker {
     let x = unsafe a.x.pointer(at: 0..<n * c)
     guard let dropout = model.dropout, let noise else {
       unsafe projection.forward(
-        y, count: n, parameters: model.parameters, output: x, adds: true)
+        y, count: n, parameters: model.parameters, packed: model.packed, output: x, adds: true)
       return
     }
     let dh = unsafe a.dh.pointer(at: 0..<n * c)
-    unsafe projection.forward(y, count: n, parameters: model.parameters, output: dh)
+    unsafe projection.forward(
+      y, count: n, parameters: model.parameters, packed: model.packed, output: dh)
     let perRow = group.length * c
     for row in 0..<group.rows {
       unsafe dropout.add(
@@ -215,7 +217,8 @@ final class GPTWorker: ModelWorker {
       for start in stride(from: begin, to: begin + runLength, by: a.logitRows) {
         let n = Swift.min(a.logitRows, begin + runLength - start)
         unsafe model.head.forward(
-          hidden + start * c, count: n, parameters: model.parameters, output: x)
+          hidden + start * c, count: n, parameters: model.parameters, packed: model.packed,
+          output: x)
         guard let training else {
           sum += unsafe CrossEntropy.forward(
             x, group.targets + start, count: n, vocabularySize: v)
@@ -225,7 +228,7 @@ final class GPTWorker: ModelWorker {
           x, group.targets + start, count: n, vocabularySize: v, scale: training.scale)
         unsafe model.head.backward(
           hidden + start * c, count: n, outputGradient: x, parameters: model.parameters,
-          gradients: training.gradients,
+          packed: model.packed, gradients: training.gradients,
           inputGradient: a.dx.pointer(at: start * c..<(start + n) * c))
       }
     }

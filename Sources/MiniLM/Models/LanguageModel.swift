@@ -13,6 +13,11 @@ public protocol LanguageModel: AnyObject, Sendable {
   var contextLength: Int { get }
   /// Sets the parameters to their random beginning.
   func initialize(_ random: inout RandomGenerator)
+  /// Called before workers pass over batches, spreading its work over `threads`; parameters then stay as they
+  /// are until `endPasses`. `withBackward` where gradients will be wanted.
+  func beginPasses(withBackward: Bool, threads: Int)
+  /// Called after them.
+  func endPasses()
   /// Scratch for one thread: what a forward and a backward pass write to.
   func makeWorker() throws(MiniLMError) -> any ModelWorker
   /// Something that gives logits for one text, token by token.
@@ -20,6 +25,11 @@ public protocol LanguageModel: AnyObject, Sendable {
 }
 
 extension LanguageModel {
+  /// Nothing.
+  public func beginPasses(withBackward: Bool, threads: Int) {}
+  /// Nothing.
+  public func endPasses() {}
+
   /// How many tokens the vocabulary has.
   public var vocabularySize: Int { configuration.vocabularySize }
 

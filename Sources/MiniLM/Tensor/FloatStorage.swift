@@ -15,24 +15,31 @@
 public final class FloatStorage: @unchecked Sendable {
   /// How many floats there are.
   public let count: Int
-  /// The first of `count` initialised floats, owned by this object until it ends.
+  /// The first of `count` initialised floats, at a multiple of 64 bytes: a line of the cache, and the
+  /// widest vector.
   let base: UnsafeMutablePointer<Float>
+  /// What calloc gave, owned by this object until it ends.
+  private let memory: UnsafeMutableRawPointer
 
   /// Zeros, `count` of them; pages that are never written cost no memory.
   public init(count: Int) throws(MiniLMError) {
     precondition(count >= 0)
     let (bytes, overflow) = count.multipliedReportingOverflow(by: MemoryLayout<Float>.stride)
-    // calloc gives zeros, which are initialised floats, aligned for any plain type.
-    guard !overflow, let memory = unsafe calloc(Swift.max(bytes, 1), 1) else {
+    let (withRoom, tooLarge) = bytes.addingReportingOverflow(64)
+    // calloc gives zeros, which are initialised floats.
+    guard !overflow, !tooLarge, let memory = unsafe calloc(withRoom, 1) else {
       throw .outOfMemory(bytes: overflow ? Int.max : bytes)
     }
     self.count = count
-    unsafe self.base = memory.bindMemory(to: Float.self, capacity: count)
+    unsafe self.memory = memory
+    // At most 63 bytes further, so that `bytes` are left.
+    unsafe self.base = memory.alignedUp(toMultipleOf: 64).bindMemory(
+      to: Float.self, capacity: count)
   }
 
   deinit {
     // Made by calloc in init, given away to nobody.
-    unsafe free(base)
+    unsafe free(memory)
   }
 
   /// The float at `index`.

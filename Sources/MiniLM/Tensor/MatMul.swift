@@ -8,36 +8,35 @@ struct MatrixPointer {
   var rowStride: Int
 }
 
-/// Products of matrices of floats, by the system's BLAS or by loops of our own.
+/// Products of matrices of floats: on the processor's matrix unit, by the system's BLAS or by loops.
 public enum MatMul {
-  /// What multiplies.
-  public enum Engine: Sendable {
-    /// OpenBLAS (Accelerate on macOS) where it can be opened, else the loops.
-    case automatic
-    /// The loops that the library is tested against.
-    case reference
-  }
-
-  /// What `automatic` uses here, for a log: "OpenBLAS SkylakeX", or the loops and why.
-  public static var engineDescription: String {
-    if let blas = OpenBLAS.shared { return blas.kernel }
-    return "reference loops (no BLAS library was opened; install libopenblas for speed)"
-  }
-
-  /// Whether `automatic` has a library to use.
-  public static var isAccelerated: Bool { OpenBLAS.shared != nil }
-
   /// C = A·B + beta·C with A M×K, B K×N and C M×N, each row by row; `transposeA` and `transposeB`
   /// say that A lies there as K×M, B as N×K.
+  ///
+  /// `packed` is B once more, in the form that the matrix unit reads, if there is one (`PackedWeights`).
   ///
   /// The caller vouches that each matrix lies in memory of its own of that size.
   @unsafe
   static func multiply(
     _ a: MatrixPointer, transposeA: Bool = false, _ b: MatrixPointer, transposeB: Bool = false,
-    into c: MatrixPointer, m: Int, n: Int, k: Int, beta: Float, engine: Engine = .automatic
+    packed: UnsafeRawPointer? = nil, into c: MatrixPointer, m: Int, n: Int, k: Int, beta: Float,
+    engine: Engine = .automatic
   ) {
     if m == 0 || n == 0 { return }
-    if engine == .automatic, let blas = OpenBLAS.shared {
+    let engine = engine == .automatic ? chosen : engine
+    if engine == .matrixUnit, beta == 0 || beta == 1 {
+      var left = unsafe minilm_operand(
+        base: a.base, stride: a.rowStride, transposed: transposeA ? 1 : 0)
+      var right = unsafe minilm_operand(
+        base: b.base, stride: b.rowStride, transposed: transposeB ? 1 : 0)
+      // Without memory for its scratch it does nothing, and the loops do the work.
+      if unsafe minilm_product(
+        &left, &right, packed, c.base, c.rowStride, m, n, k, beta == 1 ? 1 : 0) == 1
+      {
+        return
+      }
+    }
+    if engine == .blas, let blas = OpenBLAS.shared {
       unsafe blas.multiply(
         Int32(COPENBLAS_ROW_MAJOR),
         Int32(transposeA ? COPENBLAS_TRANS : COPENBLAS_NO_TRANS),
@@ -46,6 +45,16 @@ public enum MatMul {
         beta, c.base, Int32(c.rowStride))
       return
     }
+    unsafe multiplyByLoops(
+      a, transposeA: transposeA, b, transposeB: transposeB, into: c, m: m, n: n, k: k, beta: beta)
+  }
+
+  /// The same, as it is defined: what the others are tested against.
+  @unsafe
+  private static func multiplyByLoops(
+    _ a: MatrixPointer, transposeA: Bool, _ b: MatrixPointer, transposeB: Bool,
+    into c: MatrixPointer, m: Int, n: Int, k: Int, beta: Float
+  ) {
     for i in 0..<m {
       let row = unsafe c.base + i * c.rowStride
       if beta == 0 {
@@ -71,21 +80,27 @@ public enum MatMul {
     }
   }
 
-  /// A·B of two matrices row by row, checked: A is `m`×`k`, B `k`×`n`.
+  /// A·B of two matrices, checked; A is `m`×`k` and B `k`×`n` row by row, or lie there transposed. With
+  /// `sum` (m×n) it is added to the product.
   public static func product(
-    _ a: [Float], _ b: [Float], m: Int, n: Int, k: Int, engine: Engine = .automatic
+    _ a: [Float], transposeA: Bool = false, _ b: [Float], transposeB: Bool = false,
+    addedTo sum: [Float]? = nil, m: Int, n: Int, k: Int, engine: Engine = .automatic
   ) -> [Float] {
     precondition(m > 0 && n > 0 && k > 0 && a.count == m * k && b.count == k * n)
+    precondition(sum == nil || sum?.count == m * n)
     var (a, b) = (a, b)
-    var c = [Float](repeating: 0, count: m * n)
+    // What is there is written over where nothing is added.
+    var c = sum ?? [Float](repeating: .nan, count: m * n)
     // Sizes as the precondition says; the three arrays are distinct.
     unsafe a.withUnsafeMutableBufferPointer { a in
       unsafe b.withUnsafeMutableBufferPointer { b in
         unsafe c.withUnsafeMutableBufferPointer { c in
           guard let a = a.baseAddress, let b = b.baseAddress, let c = c.baseAddress else { return }
           unsafe multiply(
-            MatrixPointer(base: a, rowStride: k), MatrixPointer(base: b, rowStride: n),
-            into: MatrixPointer(base: c, rowStride: n), m: m, n: n, k: k, beta: 0, engine: engine)
+            MatrixPointer(base: a, rowStride: transposeA ? m : k), transposeA: transposeA,
+            MatrixPointer(base: b, rowStride: transposeB ? k : n), transposeB: transposeB,
+            into: MatrixPointer(base: c, rowStride: n), m: m, n: n, k: k,
+            beta: sum == nil ? 0 : 1, engine: engine)
         }
       }
     }

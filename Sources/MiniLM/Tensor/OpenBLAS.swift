@@ -1,13 +1,5 @@
 internal import COpenBLAS
 
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#else
-  internal import Darwin
-#endif
-
 /// The system's BLAS, opened when the first product is made and never closed.
 ///
 /// It is not linked: programs that multiply no matrices do not pay for loading it, and where it is
@@ -18,7 +10,7 @@ struct OpenBLAS: @unchecked Sendable {
   let multiply: copenblas_sgemm_function
   let kernel: String
 
-  /// The library, or nil where it cannot be opened or `MINILM_MATMUL=reference` forbids it.
+  /// The library, or nil where it cannot be opened.
   static let shared: OpenBLAS? = open()
 
   private static let names = [
@@ -28,10 +20,6 @@ struct OpenBLAS: @unchecked Sendable {
   ]
 
   private static func open() -> OpenBLAS? {
-    // getenv gives a C string that is compared at once.
-    if let forced = unsafe getenv("MINILM_MATMUL"), unsafe String(cString: forced) == "reference" {
-      return nil
-    }
     for name in names {
       guard let library = unsafe dlopen(name, RTLD_NOW | RTLD_LOCAL) else { continue }
       guard let symbol = unsafe dlsym(library, "cblas_sgemm") else {

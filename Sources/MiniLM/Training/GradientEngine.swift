@@ -47,6 +47,8 @@ package final class GradientEngine {
     let count = workerCount(for: batch)
     try prepare(count, gradients: false)
     let results = WorkerResults(count: count)
+    model.beginPasses(withBackward: false, threads: count)
+    defer { model.endPasses() }
     Parallel.run(count) { index in
       let rows = Parallel.share(index, of: batch.rows, shares: count)
       results.run(index) { () throws(MiniLMError) in
@@ -66,6 +68,8 @@ package final class GradientEngine {
     try prepare(count, gradients: true)
     let scale = Float(share / Double(batch.count))
     let results = WorkerResults(count: workerGradients.count)
+    model.beginPasses(withBackward: true, threads: count)
+    defer { model.endPasses() }
     Parallel.run(workerGradients.count) { index in
       // A worker without rows this time still clears what it left last time; when gradients are added,
       // only the first worker's are of any batch before.

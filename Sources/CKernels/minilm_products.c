@@ -1,0 +1,195 @@
+// Products on the matrix unit: float32 operands in three parts of bfloat16 each, sums in float32 tiles.
+#include "MiniLMProducts.h"
+
+#if defined(__x86_64__) && defined(__linux__)
+#include <cpuid.h>
+#include <immintrin.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#pragma clang attribute push(                                                                    \
+    __attribute__((target("amx-tile,amx-bf16,avx512f,avx512bw,avx512vl,avx512dq,avx2,fma"))), \
+    apply_to = function)
+#include "minilm_pack.h"
+#include "minilm_tiles.h"
+#pragma clang attribute pop
+
+enum {
+  RESIDENT_LINES = 384,
+  SCRATCH_BYTES = (2 + RESIDENT_LINES / PANEL) * PANEL_BYTES,
+};
+
+// The state of tiles is large, so the system gives it to those who ask.
+#define ARCH_REQ_XCOMP_PERM 0x1023
+#define XFEATURE_XTILEDATA 18
+
+static int has_matrix_unit = 0;
+
+static void look_for_matrix_unit(void) {
+  __builtin_cpu_init();
+  if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
+      !__builtin_cpu_supports("avx512vl") || !__builtin_cpu_supports("avx512dq")) {
+    return;
+  }
+  unsigned a, b, c, d;
+  // Leaf 7: AMX-BF16 is bit 22 of edx, AMX-TILE bit 24.
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d >> 22 & 1) || !(d >> 24 & 1)) return;
+  has_matrix_unit = syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
+}
+
+int minilm_has_matrix_unit(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, look_for_matrix_unit);
+  return has_matrix_unit;
+}
+
+static pthread_key_t scratch_key;
+static int has_scratch_key = 0;
+
+static void make_scratch_key(void) { has_scratch_key = pthread_key_create(&scratch_key, free) == 0; }
+
+// Room for two panels and a resident operand: made at a thread's first product, freed when the thread ends.
+static char *scratch(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, make_scratch_key);
+  if (!has_scratch_key) return NULL;
+  char *room = pthread_getspecific(scratch_key);
+  if (room) return room;
+  room = aligned_alloc(64, SCRATCH_BYTES);
+  if (room && pthread_setspecific(scratch_key, room) != 0) {
+    free(room);
+    return NULL;
+  }
+  return room;
+}
+
+size_t minilm_packed_bytes(size_t k, size_t n) {
+  return panels_of(k) * panels_of(n) * UNIT_BYTES;
+}
+
+// Where panel `panel` lies in an operand of `panels` packed for k `start` ..< `start + depth`.
+static char *panel_at(char *packed, size_t panels, size_t start, size_t depth, size_t panel) {
+  return packed + (start / STEP * panels + panel * panels_of(depth)) * UNIT_BYTES;
+}
+
+void minilm_pack_right(const struct minilm_operand *b, size_t k, size_t n, size_t first,
+                       size_t last, void *packed) {
+  const size_t block = depth_of_blocks(k);
+  for (size_t start = 0; start < k; start += block) {
+    const size_t depth = k - start < block ? k - start : block;
+    for (size_t column = first; column < last; column += PANEL) {
+      struct packing packing;
+      begin_packing(&packing, b, 0, column, n, start, start + depth,
+                    panel_at(packed, panels_of(n), start, depth, column / PANEL));
+      finish_packing(&packing);
+    }
+  }
+}
+
+// One operand, the resident one, is packed for a block of k and stays in the second level of cache; panels
+// of the other, the streamed one, are packed one at a time, each while the one before it is multiplied.
+struct product {
+  const struct minilm_operand *streamed, *resident;
+  int streamed_is_left;
+  size_t streamed_lines, resident_lines;
+  char *resident_panels;  // of one block of k
+  char *buffers;          // two panels
+  float *c;
+  size_t stride;
+};
+
+static void multiply_depth(const struct product *p, size_t start, size_t depth, size_t first_line,
+                           size_t last_line, int add) {
+  const size_t steps = panels_of(depth), end = start + depth;
+  const size_t residents = panels_of(last_line - first_line);
+  struct packing packing;
+  begin_packing(&packing, p->streamed, p->streamed_is_left, 0, p->streamed_lines, start, end,
+                p->buffers);
+  finish_packing(&packing);
+  for (size_t line = 0; line < p->streamed_lines; line += PANEL) {
+    char *const panel = packing.out;
+    char *const other = panel == p->buffers ? p->buffers + PANEL_BYTES : p->buffers;
+    if (line + PANEL < p->streamed_lines) {
+      begin_packing(&packing, p->streamed, p->streamed_is_left, line + PANEL, p->streamed_lines,
+                    start, end, other);
+    }
+    const size_t quota = (packing.total + residents * steps * 3 - 1) / (residents * steps * 3);
+    for (size_t i = 0; i < residents; i++) {
+      char *const resident = p->resident_panels + i * steps * UNIT_BYTES;
+      const size_t at = first_line + i * PANEL;
+      const size_t row = p->streamed_is_left ? line : at, column = p->streamed_is_left ? at : line;
+      float *const c = p->c + row * p->stride + column;
+      // The block after this one; past the last of a row of blocks it is wrong, and does no harm.
+      const float *soon = p->streamed_is_left ? c + PANEL : c + PANEL * p->stride;
+      if (p->streamed_is_left) {
+        multiply_block(panel, resident, steps, c, p->stride, p->streamed_lines - line,
+                       last_line - at, add, soon, &packing, quota);
+      } else {
+        multiply_block(resident, panel, steps, c, p->stride, last_line - at,
+                       p->streamed_lines - line, add, soon, &packing, quota);
+      }
+    }
+    finish_packing(&packing);
+  }
+}
+
+int minilm_product(const struct minilm_operand *a, const struct minilm_operand *b,
+                   const void *packed, float *c, size_t stride, size_t m, size_t n, size_t k,
+                   int add) {
+  char *const room = scratch();
+  if (!room) return 0;
+  struct product p = {.buffers = room, .c = c, .stride = stride};
+  // The smaller operand stays.
+  p.streamed_is_left = packed || n <= m;
+  p.streamed = p.streamed_is_left ? a : b;
+  p.resident = p.streamed_is_left ? b : a;
+  p.streamed_lines = p.streamed_is_left ? m : n;
+  p.resident_lines = p.streamed_is_left ? n : m;
+  if (k == 0 && !add) {
+    for (size_t row = 0; row < m; row++) memset(c + row * stride, 0, n * sizeof(float));
+  }
+  const size_t block = depth_of_blocks(k);
+  begin_tiles();
+  for (size_t start = 0; start < k; start += block) {
+    const size_t depth = k - start < block ? k - start : block;
+    if (packed) {
+      p.resident_panels = panel_at((char *)packed, panels_of(n), start, depth, 0);
+      multiply_depth(&p, start, depth, 0, n, add || start > 0);
+      continue;
+    }
+    p.resident_panels = room + 2 * PANEL_BYTES;
+    for (size_t line = 0; line < p.resident_lines; line += RESIDENT_LINES) {
+      const size_t rest = p.resident_lines - line;
+      const size_t last = line + (rest < RESIDENT_LINES ? rest : RESIDENT_LINES);
+      for (size_t i = line; i < last; i += PANEL) {
+        struct packing packing;
+        begin_packing(&packing, p.resident, !p.streamed_is_left, i, last, start, start + depth,
+                      panel_at(p.resident_panels, 0, 0, depth, (i - line) / PANEL));
+        finish_packing(&packing);
+      }
+      multiply_depth(&p, start, depth, line, last, add || start > 0);
+    }
+  }
+  end_tiles();
+  return 1;
+}
+
+#else
+
+int minilm_has_matrix_unit(void) { return 0; }
+
+size_t minilm_packed_bytes(size_t k, size_t n) { return 0; }
+
+void minilm_pack_right(const struct minilm_operand *b, size_t k, size_t n, size_t first,
+                       size_t last, void *packed) {}
+
+int minilm_product(const struct minilm_operand *a, const struct minilm_operand *b,
+                   const void *packed, float *c, size_t stride, size_t m, size_t n, size_t k,
+                   int add) {
+  return 0;
+}
+#endif

@@ -1,0 +1,55 @@
+internal import CKernels
+
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#else
+  internal import Darwin
+#endif
+
+extension MatMul {
+  /// What multiplies; the raw value is what the environment variable `MINILM_MATMUL` says.
+  public enum Engine: String, CaseIterable, Sendable {
+    /// The first of those below that this machine has.
+    case automatic
+    /// The matrix unit of the processor (AMX), float32 numbers in three parts of bfloat16.
+    case matrixUnit = "amx"
+    /// OpenBLAS, or Accelerate on macOS.
+    case blas
+    /// The loops that the others are tested against.
+    case reference
+  }
+
+  /// The engines that this machine can use, the fastest first.
+  public static var available: [Engine] {
+    var engines: [Engine] = []
+    if minilm_has_matrix_unit() == 1 { engines.append(.matrixUnit) }
+    if OpenBLAS.shared != nil { engines.append(.blas) }
+    return engines + [.reference]
+  }
+
+  /// What `automatic` stands for here: what `MINILM_MATMUL` asks for, if the machine has it, or the fastest.
+  /// BLAS is opened only where it is wanted.
+  static let chosen: Engine = {
+    // getenv gives a C string that is copied at once.
+    let wanted = unsafe getenv("MINILM_MATMUL").map { unsafe String(cString: $0) }
+    let engine = wanted.flatMap(Engine.init(rawValue:)) ?? .automatic
+    if engine == .reference { return .reference }
+    if engine != .blas, minilm_has_matrix_unit() == 1 { return .matrixUnit }
+    return OpenBLAS.shared == nil ? .reference : .blas
+  }()
+
+  /// What `automatic` uses here, for a log: "AMX, …", "OpenBLAS SkylakeX", or the loops and why.
+  public static var engineDescription: String {
+    switch chosen {
+    case .matrixUnit: return "AMX, float32 in three parts of bfloat16"
+    case .blas: if let blas = OpenBLAS.shared { return blas.kernel }
+    case .automatic, .reference: break
+    }
+    return "reference loops (no BLAS library was opened; install libopenblas for speed)"
+  }
+
+  /// Whether `automatic` is faster than the loops.
+  public static var isAccelerated: Bool { chosen != .reference }
+}

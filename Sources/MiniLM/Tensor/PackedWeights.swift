@@ -1,0 +1,102 @@
+internal import CKernels
+
+/// The weights of products once more, in the form that the matrix unit reads.
+///
+/// A step uses each weight in two products for every group of rows: forward as W, backward as Wᵀ. Packing
+/// them once a step, each thread its part, leaves only activations to be packed in the products. What is
+/// packed is right until parameters change: `pack` before passes, `expire` after them.
+///
+/// Unchecked as `FloatStorage` is: written by whoever trains, read by its workers in between.
+@safe
+final class PackedWeights: @unchecked Sendable {
+  /// One weight's two forms.
+  private struct Entry {
+    let weight: TensorReference
+    let inputs: Int
+    let outputs: Int
+    let isTransposed: Bool
+    /// Where the forms (I, O) and (O, I) begin, in floats.
+    let forward: Int
+    let backward: Int
+  }
+
+  /// A form of a weight: what the product's right operand is.
+  enum Form {
+    /// (I, O), of a forward product.
+    case forward
+    /// (O, I), of a product that gives the gradient of an input.
+    case backward
+  }
+
+  private let entries: [Entry]
+  /// The place of each tensor's entry.
+  private let entryOfTensor: [Int: Int]
+  private let storage: FloatStorage
+  private var isFresh = false
+  private var hasBackward = false
+
+  /// Room for the weights of `layers`, or nil where products are not made by the matrix unit.
+  init?(_ layers: [Linear]) throws(MiniLMError) {
+    guard MatMul.chosen == .matrixUnit else { return nil }
+    var (entries, entryOfTensor): ([Entry], [Int: Int]) = ([], [:])
+    var count = 0
+    func reserve(_ k: Int, _ n: Int) -> Int {
+      defer { count += minilm_packed_bytes(k, n) / MemoryLayout<Float>.stride }
+      return count
+    }
+    for layer in layers {
+      entryOfTensor[layer.weight.index] = entries.count
+      entries.append(
+        Entry(
+          weight: layer.weight, inputs: layer.inputs, outputs: layer.outputs,
+          isTransposed: layer.isTransposed, forward: reserve(layer.inputs, layer.outputs),
+          backward: reserve(layer.outputs, layer.inputs)))
+    }
+    (self.entries, self.entryOfTensor) = (entries, entryOfTensor)
+    storage = try FloatStorage(count: count)
+  }
+
+  /// Packs all weights as they are now, those of backward products only `withBackward`.
+  func pack(_ parameters: ParameterStore, withBackward: Bool, threads: Int) {
+    Parallel.run(threads) { share in
+      for entry in entries {
+        pack(entry, parameters, form: .forward, share: share, of: threads)
+        if withBackward { pack(entry, parameters, form: .backward, share: share, of: threads) }
+      }
+    }
+    isFresh = true
+    hasBackward = withBackward
+  }
+
+  /// What has been packed is of parameters that may have changed.
+  func expire() { isFresh = false }
+
+  private func pack(
+    _ entry: Entry, _ parameters: ParameterStore, form: Form, share: Int, of shares: Int
+  ) {
+    let isForward = form == .forward
+    let (k, n) = isForward ? (entry.inputs, entry.outputs) : (entry.outputs, entry.inputs)
+    // Whole panels of 32 columns to each share.
+    let panels = Parallel.share(share, of: (n + 31) / 32, shares: shares)
+    if panels.isEmpty { return }
+    // The tensor has rows of as many columns as it says; the form's place has room for all of its panels,
+    // and no two shares write the same.
+    var operand = unsafe minilm_operand(
+      base: parameters.values.pointer(at: entry.weight.range), stride: entry.weight.columns,
+      transposed: isForward == entry.isTransposed ? 1 : 0)
+    unsafe minilm_pack_right(
+      &operand, k, n, panels.lowerBound * 32, Swift.min(n, panels.upperBound * 32),
+      storage.pointer(at: (isForward ? entry.forward : entry.backward)..<storage.count))
+  }
+
+  /// A form of the weight `tensor`, if it has been packed since parameters changed.
+  @unsafe
+  func form(_ form: Form, of tensor: TensorReference) -> UnsafeRawPointer? {
+    guard isFresh, form == .forward || hasBackward, let index = entryOfTensor[tensor.index] else {
+      return nil
+    }
+    let entry = entries[index]
+    let start = form == .forward ? entry.forward : entry.backward
+    return unsafe UnsafeRawPointer(storage.pointer(at: start..<storage.count))
+  }
+}

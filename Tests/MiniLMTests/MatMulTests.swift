@@ -1,0 +1,212 @@
+import Foundation
+import MiniLM
+import Testing
+
+/// Products against sums in double precision.
+@Suite struct MatMulTests {
+  /// One product, its transposed forms and what it is added to.
+  private struct Case {
+    let m: Int
+    let n: Int
+    let k: Int
+    var transposeA = false
+    var transposeB = false
+    var adds = false
+  }
+
+  /// A product's errors, each in units of 2⁻²⁴·Σ|a·b|: what rounding one of its terms once costs at most.
+  private struct Errors {
+    var worst = 0.0
+    var meanSquare = 0.0
+  }
+
+  private func matrix(_ count: Int, _ random: inout RandomGenerator) -> [Float] {
+    (0..<count).map { _ in Float(random.normal()) }
+  }
+
+  private func errors(
+    _ engine: MatMul.Engine, _ a: [Float], _ b: [Float], _ c: [Float], _ shape: Case
+  ) -> Errors {
+    let (m, n, k) = (shape.m, shape.n, shape.k)
+    let product = MatMul.product(
+      a, transposeA: shape.transposeA, b, transposeB: shape.transposeB,
+      addedTo: shape.adds ? c : nil, m: m, n: n, k: k, engine: engine)
+    var errors = Errors()
+    for i in 0..<m {
+      for j in 0..<n {
+        var sum = shape.adds ? Double(c[i * n + j]) : 0
+        var magnitude = abs(sum)
+        for p in 0..<k {
+          let x = Double(shape.transposeA ? a[p * m + i] : a[i * k + p])
+          let y = Double(shape.transposeB ? b[j * k + p] : b[p * n + j])
+          sum += x * y
+          magnitude += abs(x * y)
+        }
+        let error = abs(Double(product[i * n + j]) - sum) / (magnitude * 0x1p-24)
+        // A NaN is larger than any bound.
+        errors.worst = error <= errors.worst ? errors.worst : error
+        errors.meanSquare += error * error / Double(m * n)
+      }
+    }
+    return errors
+  }
+
+  /// Sizes around those of tiles (16), panels (32) and blocks of k (384), in every form.
+  @Test(arguments: [
+    (1, 1, 1), (2, 3, 4), (7, 5, 3), (16, 16, 32), (17, 31, 33), (32, 32, 64), (48, 65, 16),
+    (33, 17, 385), (5, 130, 48), (130, 5, 800), (40, 400, 31), (400, 33, 40),
+  ])
+  func everyEngineGivesTheProduct(_ size: (Int, Int, Int)) {
+    let (m, n, k) = size
+    var random = RandomGenerator(seed: 11)
+    let (a, b, c) = (matrix(m * k, &random), matrix(k * n, &random), matrix(m * n, &random))
+    for engine in MatMul.available {
+      for form in 0..<8 {
+        let shape = Case(
+          m: m, n: n, k: k, transposeA: form & 1 != 0, transposeB: form & 2 != 0,
+          adds: form & 4 != 0)
+        // Sums of k rounded terms in any order; errors of both signs, so that √k is what to expect.
+        let bound = 2 + Double(k).squareRoot() / 2
+        #expect(errors(engine, a, b, c, shape).worst < bound, "\(engine) \(shape)")
+      }
+    }
+  }
+
+  /// Three parts of bfloat16 are no less exact than float32: on average not worse than the loops, which round
+  /// after every term.
+  @Test(arguments: [64, 128, 384, 512])
+  func matrixUnitIsAsExactAsFloat32(_ k: Int) throws {
+    guard MatMul.available.contains(.matrixUnit) else { return }
+    var random = RandomGenerator(seed: 12)
+    let shape = Case(m: 48, n: 48, k: k)
+    let (a, b) = (matrix(48 * k, &random), matrix(48 * k, &random))
+    let unit = errors(.matrixUnit, a, b, [], shape)
+    let loops = errors(.reference, a, b, [], shape)
+    #expect(unit.meanSquare <= loops.meanSquare)
+    #expect(unit.worst < 4)
+  }
+
+  /// Magnitudes from 2⁻⁴⁰ to 2⁴⁰ within one sum, and zeros.
+  @Test func wideRangesKeepTheirAccuracy() {
+    var random = RandomGenerator(seed: 13)
+    func wide(_ count: Int) -> [Float] {
+      (0..<count).map { _ in
+        random.integer(below: 8) == 0
+          ? 0
+          : Float(random.normal())
+            * Float(sign: .plus, exponent: random.integer(below: 81) - 40, significand: 1)
+      }
+    }
+    let shape = Case(m: 40, n: 40, k: 100)
+    let (a, b) = (wide(4000), wide(4000))
+    for engine in MatMul.available {
+      #expect(errors(engine, a, b, [], shape).worst < 7, "\(engine)")
+    }
+  }
+
+  /// Numbers whose parts are each exact, so that the products are.
+  @Test func integersAreExact() {
+    var random = RandomGenerator(seed: 14)
+    func integers(_ count: Int) -> [Float] {
+      (0..<count).map { _ in Float(random.integer(below: 1 << 10) - 512) }
+    }
+    let (a, b) = (integers(20 * 60), integers(60 * 20))
+    // |sums| < 60 · 2¹⁸ < 2²⁴.
+    for engine in MatMul.available {
+      let product = MatMul.product(a, b, m: 20, n: 20, k: 60, engine: engine)
+      for i in 0..<20 {
+        for j in 0..<20 {
+          let sum = (0..<60).reduce(0) { $0 + Int(a[i * 60 + $1]) * Int(b[$1 * 20 + j]) }
+          #expect(product[i * 20 + j] == Float(sum), "\(engine)")
+        }
+      }
+    }
+  }
+
+  /// One number that is not finite reaches the row it stands in and no other.
+  @Test(arguments: [Float.infinity, -.infinity, .nan, Float(bitPattern: 0x7FFF_FFFF)])
+  func whatIsNotFiniteShows(_ odd: Float) {
+    var a = [Float](repeating: 1, count: 40 * 40)
+    let b = [Float](repeating: 2, count: 40 * 40)
+    a[17 * 40 + 33] = odd
+    for engine in MatMul.available {
+      let product = MatMul.product(a, b, m: 40, n: 40, k: 40, engine: engine)
+      for i in 0..<40 {
+        for j in 0..<40 {
+          let value = product[i * 40 + j]
+          #expect(i == 17 ? !value.isFinite : value == 80, "\(engine) \(i) \(j)")
+        }
+      }
+    }
+  }
+
+  /// Sums beyond the largest float are infinite; what is too small for a float counts for nothing.
+  @Test func overflowAndDenormals() {
+    let denormal = Float.leastNormalMagnitude / 8
+    for engine in MatMul.available {
+      let large = MatMul.product([1e30], [1e30], m: 1, n: 1, k: 1, engine: engine)
+      #expect(!large[0].isFinite)
+      let small = MatMul.product([denormal, 1], [1, 1], m: 1, n: 1, k: 2, engine: engine)
+      #expect(small[0] == 1)
+      let tiny = MatMul.product([denormal], [1], m: 1, n: 1, k: 1, engine: engine)
+      #expect(abs(tiny[0]) <= denormal)
+    }
+  }
+
+  @Test func twoProductsOfOneInputHaveTheSameBits() {
+    var random = RandomGenerator(seed: 15)
+    let (a, b) = (matrix(100 * 300, &random), matrix(300 * 90, &random))
+    for engine in MatMul.available {
+      let first = MatMul.product(a, b, m: 100, n: 90, k: 300, engine: engine)
+      let second = MatMul.product(a, b, m: 100, n: 90, k: 300, engine: engine)
+      #expect(first.map(\.bitPattern) == second.map(\.bitPattern))
+    }
+  }
+
+  @Test func theEngineIsNamed() {
+    #expect(!MatMul.engineDescription.isEmpty)
+    #expect(MatMul.available.last == .reference)
+    #expect(MatMul.isAccelerated != MatMul.engineDescription.hasPrefix("reference loops"))
+  }
+}
+
+/// Attention's products against sums in double precision.
+@Suite struct SmallProductTests {
+  /// Sizes around those of the kernels' blocks: 8, 4 or 2 rows, 16 or 32 columns.
+  @Test(arguments: [
+    (1, 1, 1), (3, 5, 7), (8, 32, 8), (9, 33, 9), (64, 32, 64), (64, 64, 16), (40, 100, 40),
+    (33, 31, 33),
+  ])
+  func everyLevelGivesTheProduct(_ size: (Int, Int, Int)) {
+    let (m, n, k) = size
+    var random = RandomGenerator(seed: 16)
+    func matrix(_ count: Int) -> [Float] { (0..<count).map { _ in Float(random.normal()) } }
+    for shape in SmallProduct.Shape.allCases {
+      // A(i, p) and where it is zero.
+      var values = matrix(m * k)
+      for i in 0..<m {
+        for p in 0..<k where shape == .lowerA && p > i || shape == .upperA && p < i {
+          values[i * k + p] = 0
+        }
+      }
+      let transposed = (0..<m * k).map { values[$0 % m * k + $0 / m] }
+      let (b, c) = (matrix(k * n), matrix(m * n))
+      for level in 0..<Kernels.levelCount {
+        for form in 0..<4 {
+          let adds = form & 2 != 0
+          let product = SmallProduct.product(
+            form & 1 == 0 ? values : transposed, transposeA: form & 1 != 0, b,
+            addedTo: adds ? c : nil, m: m, n: n, k: k, shape, level: level)
+          for i in 0..<m {
+            for j in 0..<n where shape != .lowerC || j <= i {
+              let sum = (0..<k).reduce(adds ? Double(c[i * n + j]) : 0) {
+                $0 + Double(values[i * k + $1]) * Double(b[$1 * n + j])
+              }
+              #expect(abs(Double(product[i * n + j]) - sum) < 1e-4, "\(shape) \(level) \(form)")
+            }
+          }
+        }
+      }
+    }
+  }
+}
