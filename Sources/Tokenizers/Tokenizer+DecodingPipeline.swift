@@ -1,4 +1,4 @@
-/// A part of a file of ids on its way through a pipeline, and its text. Owned by one worker.
+/// A part of a file of ids on its way through a pipeline, and its text. Owned by one thread at a time.
 package final class TokenPart {
   /// Which document, from 0.
   package internal(set) var document = 0
@@ -13,10 +13,15 @@ package final class TokenPart {
 
   fileprivate var bytes: [UInt8] = []
   fileprivate var byteCount = 0
-  fileprivate lazy var decoder = ByteDecoder(vocabulary)
+}
+
+/// What a thread keeps from part to part.
+private final class DecodingThread {
+  // Made when it is needed first: a short file needs one of all.
+  lazy var decoder = ByteDecoder(vocabulary)
   private let vocabulary: Vocabulary
 
-  fileprivate init(_ vocabulary: Vocabulary) { self.vocabulary = vocabulary }
+  init(_ vocabulary: Vocabulary) { self.vocabulary = vocabulary }
 }
 
 /// Decodes files of ids of two or four bytes on several threads, and hands the text on in order.
@@ -25,6 +30,7 @@ package final class DecodingPipeline {
   private let width: Int
   private let skipped: SpecialTokens?
   private let parts: [TokenPart]
+  private let threads: [DecodingThread]
   private let partSize: Int
   private var document = -1
   private var offset = 0
@@ -48,7 +54,8 @@ package final class DecodingPipeline {
     self.format = format
     self.skipped = skipped
     self.partSize = max(1, partSize / 4) * 4
-    parts = (0..<max(1, threads)).map { _ in TokenPart(tokenizer.vocabulary) }
+    self.threads = (0..<max(1, threads)).map { _ in DecodingThread(tokenizer.vocabulary) }
+    parts = (0..<OrderedPipeline.partCount(threads: threads)).map { _ in TokenPart() }
   }
 
   /// Works on all documents; the closures are those of `EncodingPipeline.run`.
@@ -60,11 +67,11 @@ package final class DecodingPipeline {
   ) throws {
     document = -1
     isOpen = false
-    try OrderedPipeline.run(parts) { part in
+    try OrderedPipeline.run(parts, threads: threads.count) { part in
       try take(part, documents, open, read)
-    } work: { part in
+    } work: { part, thread in
       do {
-        try decode(part)
+        try decode(part, threads[thread].decoder)
       } catch {
         throw DocumentError(document: part.document, error: error)
       }
@@ -110,12 +117,12 @@ package final class DecodingPipeline {
     }
   }
 
-  private func decode(_ part: TokenPart) throws {
+  private func decode(_ part: TokenPart, _ decoder: ByteDecoder) throws {
     part.ids.removeAll(keepingCapacity: true)
     part.text.removeAll()
     if part.byteCount % width == 0 { readWhole(part) } else { throw incomplete(part) }
     do throws(TokenizerError) {
-      try Self.decode(part.ids, part.decoder, skipped, &part.text)
+      try Self.decode(part.ids, decoder, skipped, &part.text)
     } catch {
       if case .unknownTokenID(let id, let index) = error {
         throw TokenizerError.unknownTokenID(id, index: part.offset + index)

@@ -10,12 +10,18 @@ final class ParallelEncoder {
   private let tokenizer: Tokenizer
   private let options: EncodingOptions
   private let workers: [Worker]
+  private let shares: [Share]
 
-  /// An encoder, and the share of the text that it has.
-  private final class Worker {
-    lazy var encoder = TextEncoder(tokenizer, options)
-    var share: [Part] = []
+  /// A share of the text, and its ids.
+  private final class Share {
+    var parts: [Part] = []
     var ids: [TokenID] = []
+  }
+
+  /// What a thread keeps.
+  private final class Worker {
+    // Made when it is needed first: a short text needs one of all.
+    lazy var encoder = TextEncoder(tokenizer, options)
     private let tokenizer: Tokenizer
     private let options: EncodingOptions
 
@@ -29,6 +35,7 @@ final class ParallelEncoder {
     self.tokenizer = tokenizer
     self.options = options
     workers = (0..<max(1, threads)).map { _ in Worker(tokenizer, options) }
+    shares = (0..<OrderedPipeline.partCount(threads: threads)).map { _ in Share() }
   }
 
   /// What a text consists of: ordinary ranges, each a text of its own, and special tokens.
@@ -57,21 +64,21 @@ final class ParallelEncoder {
 
   /// The ids of parts of a text, in order, in any number of pieces.
   func encode(_ text: Span<UInt8>, _ parts: [Part]) throws(TokenizerError) -> [[TokenID]] {
-    let shares = divide(text, parts)
+    let divided = divide(text, parts)
     var pieces: [[TokenID]] = []
-    pieces.reserveCapacity(shares.count)
+    pieces.reserveCapacity(divided.count)
     var next = 0
     do {
-      try OrderedPipeline.run(workers) { worker in
-        if next == shares.count { return .nothing }
-        worker.share = shares[next]
+      try OrderedPipeline.run(shares, threads: workers.count) { share in
+        if next == divided.count { return .nothing }
+        share.parts = divided[next]
         next += 1
-        return next == shares.count ? .last : .part
-      } work: { worker in
-        try Self.encode(text, worker)
-      } put: { worker in
-        pieces.append(worker.ids)
-        worker.ids = []
+        return next == divided.count ? .last : .part
+      } work: { share, thread in
+        try Self.encode(text, share, workers[thread].encoder)
+      } put: { share in
+        pieces.append(share.ids)
+        share.ids = []
       }
     } catch let error as TokenizerError {
       throw error
@@ -82,13 +89,15 @@ final class ParallelEncoder {
     return pieces
   }
 
-  private static func encode(_ text: Span<UInt8>, _ worker: Worker) throws(TokenizerError) {
-    worker.ids.reserveCapacity(room(for: worker.share))
-    for part in worker.share {
+  private static func encode(
+    _ text: Span<UInt8>, _ share: Share, _ encoder: TextEncoder
+  ) throws(TokenizerError) {
+    share.ids.reserveCapacity(room(for: share.parts))
+    for part in share.parts {
       switch part {
       case .ordinary(let range):
-        try worker.encoder.encodeOrdinary(text, range, into: &worker.ids)
-      case .special(let id): worker.ids.append(id)
+        try encoder.encodeOrdinary(text, range, into: &share.ids)
+      case .special(let id): share.ids.append(id)
       }
     }
   }

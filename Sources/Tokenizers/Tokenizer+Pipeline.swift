@@ -1,6 +1,6 @@
 /// A document's part on its way through a pipeline, and what came of it.
 ///
-/// Owned by one worker; its memory is used again for part after part.
+/// Owned by one thread at a time; its memory is used again for part after part.
 package final class TextPart {
   /// Which document, from 0.
   package internal(set) var document = 0
@@ -16,12 +16,16 @@ package final class TextPart {
   package var output = ByteBuffer()
 
   fileprivate var text: [UInt8] = []
-  // Made when it is needed first: a short text needs one worker of all.
-  fileprivate lazy var encoder = TextEncoder(tokenizer, options)
+}
+
+/// What a thread keeps from part to part.
+private final class EncodingThread {
+  // Made when it is needed first: a short text needs one of all.
+  lazy var encoder = TextEncoder(tokenizer, options)
   private let tokenizer: Tokenizer
   private let options: EncodingOptions
 
-  fileprivate init(_ tokenizer: Tokenizer, _ options: EncodingOptions) {
+  init(_ tokenizer: Tokenizer, _ options: EncodingOptions) {
     self.tokenizer = tokenizer
     self.options = options
   }
@@ -45,6 +49,7 @@ package final class EncodingPipeline {
 
   private let rule: SafeCutRule
   private let parts: [TextPart]
+  private let threads: [EncodingThread]
   private let partSize: Int
 
   // What has been read and belongs to no part yet; where it begins; whether its document ends with it.
@@ -62,7 +67,8 @@ package final class EncodingPipeline {
     rule = tokenizer.model.safeCuts
     self.partSize = max(1, partSize)
     let options = EncodingOptions(special: .text, invalidUTF8: invalidUTF8)
-    parts = (0..<max(1, threads)).map { _ in TextPart(tokenizer, options) }
+    self.threads = (0..<max(1, threads)).map { _ in EncodingThread(tokenizer, options) }
+    parts = (0..<OrderedPipeline.partCount(threads: threads)).map { _ in TextPart() }
   }
 
   /// Works on all documents.
@@ -82,13 +88,14 @@ package final class EncodingPipeline {
     document = -1
     documentCount = documents
     isOpen = false
-    try OrderedPipeline.run(parts) { part in
+    try OrderedPipeline.run(parts, threads: threads.count) { part in
       try take(part, open, read)
-    } work: { part in
+    } work: { part, thread in
       do {
         part.ids.removeAll(keepingCapacity: true)
         part.output.removeAll()
-        try part.encoder.encode(part.text.span.extracting(0..<part.byteCount), into: &part.ids)
+        try threads[thread].encoder.encode(
+          part.text.span.extracting(0..<part.byteCount), into: &part.ids)
         try format(part)
       } catch let error as TokenizerError {
         throw DocumentError(document: part.document, error: error.moved(by: part.offset))

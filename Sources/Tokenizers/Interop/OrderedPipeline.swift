@@ -3,9 +3,10 @@ internal import Dispatch
 /// Work on a stream in parts: they are taken in order, worked on by several threads at the same time, and
 /// handed on in the order in which they were taken.
 ///
-/// There is no thread that only reads or only writes: a worker takes a part, works on it, waits for its
-/// turn, hands it on, and takes the next one. So what a worker holds stays in the cache of its core, and
-/// no more parts exist than there are workers.
+/// There is no thread that only reads or only writes: a thread takes a part, works on it, hands on what is
+/// finished and whose turn it is, by itself or by another, and takes the next one. It does not wait for the
+/// parts before its own: there are twice as many parts as threads, and what is finished too early lies
+/// until its turn comes.
 package enum OrderedPipeline {
   /// What taking a part gave.
   package enum Taken {
@@ -17,128 +18,170 @@ package enum OrderedPipeline {
     case nothing
   }
 
-  /// Runs the workers until the stream ends or one of them fails.
+  /// How many parts keep so many threads at work.
+  package static func partCount(threads: Int) -> Int { threads > 1 ? 2 * threads : 1 }
+
+  /// Runs until the stream ends or something fails.
   ///
   /// - Parameters:
-  ///   - workers: What each thread owns: the memory of one part. One worker works on the calling thread.
-  ///   - take: Puts the next part into a worker. Called by one thread at a time, in order.
-  ///   - work: Works on the part that a worker holds, several of them at the same time.
+  ///   - parts: The memory of parts, used again and again: `partCount` of them, or any number.
+  ///   - threads: How many work; one of them is the calling thread.
+  ///   - take: Puts the next part of the stream into one of `parts`. Called by one thread at a time, in order.
+  ///   - work: Works on a part, several of them at the same time; the number, below `threads`, is the
+  ///     thread's, which works on one part at a time.
   ///   - put: Hands on what came of it. Called by one thread at a time, in the order of `take`.
   /// - Throws: The first error in the order of the stream. What was taken before it has been put, nothing
   ///   behind it.
-  package static func run<Worker: AnyObject>(
-    _ workers: [Worker], take: (Worker) throws -> Taken, work: (Worker) throws -> Void,
-    put: (Worker) throws -> Void
+  package static func run<Part: AnyObject>(
+    _ parts: [Part], threads: Int, take: (Part) throws -> Taken,
+    work: (Part, Int) throws -> Void, put: (Part) throws -> Void
   ) throws {
-    guard let first = workers.first else { return }
+    guard let first = parts.first else { return }
     // A stream of one part is not worth a second thread.
     var taken = try take(first)
-    if taken == .part, workers.count > 1 {
-      return try runTogether(workers, take: take, work: work, put: put)
+    if taken == .part, threads > 1, parts.count > 1 {
+      return try runTogether(parts, threads: threads, take: take, work: work, put: put)
     }
     while taken != .nothing {
-      try work(first)
+      try work(first, 0)
       try put(first)
       if taken == .last { return }
       taken = try take(first)
     }
   }
 
-  /// As above, where the first worker holds a part already and there are several workers.
-  private static func runTogether<Worker: AnyObject>(
-    _ workers: [Worker], take: (Worker) throws -> Taken, work: (Worker) throws -> Void,
-    put: (Worker) throws -> Void
+  /// As above, where the first part is taken already.
+  private static func runTogether<Part: AnyObject>(
+    _ parts: [Part], threads: Int, take: (Part) throws -> Taken,
+    work: (Part, Int) throws -> Void, put: (Part) throws -> Void
   ) throws {
-    let state = State(turns: workers.count)
     try withoutActuallyEscaping(take) { take in
       try withoutActuallyEscaping(work) { work in
         try withoutActuallyEscaping(put) { put in
-          let steps = Steps(workers: workers, take: take, work: work, put: put)
-          DispatchQueue.concurrentPerform(iterations: workers.count) { index in
-            let worker = steps.workers[index]
-            var ticket = index == 0 ? State.Ticket(number: 0, error: nil) : nil
-            while true {
-              if ticket == nil { ticket = state.next { try steps.take(worker) } }
-              guard var held = ticket else { return }
-              ticket = nil
+          let stream = Stream(parts, take: take, put: put)
+          let steps = Steps(first: parts[0], work: work)
+          DispatchQueue.concurrentPerform(iterations: threads) { thread in
+            // The first thread has the part that was taken.
+            var ticket = thread == 0 ? Stream.Ticket(number: 0, part: steps.first) : stream.next()
+            while var held = ticket {
               if held.error == nil {
-                do { try steps.work(worker) } catch { held.error = error }
+                do { try steps.work(held.part, thread) } catch { held.error = error }
               }
-              if !state.inTurn(held, { try steps.put(worker) }) { return }
+              stream.finish(held)
+              ticket = stream.next()
             }
           }
-          if let error = state.failure { throw error }
+          if let error = stream.failure { throw error }
         }
       }
     }
   }
 
-  /// Carries closures and workers into the threads. They do not outlive the call, which waits for all
-  /// threads; `take` is called under `State.taking`, `put` in turn, and a worker belongs to one thread.
-  private struct Steps<Worker: AnyObject>: @unchecked Sendable {
-    let workers: [Worker]
-    let take: (Worker) throws -> Taken
-    let work: (Worker) throws -> Void
-    let put: (Worker) throws -> Void
+  /// Carries what is not Sendable into the threads, which do not outlive the call.
+  private struct Steps<Part: AnyObject>: @unchecked Sendable {
+    let first: Part
+    let work: (Part, Int) throws -> Void
   }
 
-  /// Who may take and who may put. Sendable: every access is under `taking` or in turn.
-  private final class State: @unchecked Sendable {
-    /// A place in the stream; an error if taking the part there failed.
+  /// Who may take and who may put. Sendable: `take` is called under `taking`, `put` by the one thread that
+  /// has set `isPutting`, and all else is under `lock`.
+  private final class Stream<Part: AnyObject>: @unchecked Sendable {
+    /// A place in the stream; an error if taking the part there, or work on it, failed.
     struct Ticket {
       var number: Int
+      var part: Part
       var error: (any Error)?
     }
 
+    private let take: (Part) throws -> Taken
+    private let put: (Part) throws -> Void
+
     private let taking = DispatchSemaphore(value: 1)
-    /// Ticket n may put when `turns[n % count]` is signalled. No two of the tickets that are out share one,
-    /// since there are no more of them than workers and they are put in order.
-    private let turns: [DispatchSemaphore]
     // Under `taking`. Ticket 0 is out from the beginning.
     private var count = 1
     private var isEnded = false
-    // Written in turn, read in turn and after all threads have returned.
+
+    /// Counts `freeParts`.
+    private let free = DispatchSemaphore(value: 0)
+    private let lock = DispatchSemaphore(value: 1)
+    private var freeParts: [Part]
+    /// Finished, and not put yet.
+    private var finished: [Ticket] = []
+    private var nextToPut = 0
+    private var isPutting = false
+    /// Read under `lock`, and after all threads have returned.
     private(set) var failure: (any Error)?
 
-    init(turns: Int) {
+    init(
+      _ parts: [Part], take: @escaping (Part) throws -> Taken,
+      put: @escaping (Part) throws -> Void
+    ) {
+      self.take = take
+      self.put = put
+      freeParts = Array(parts.dropFirst())
       // Made with 0 and signalled: a semaphore must not end below what it was made with.
-      self.turns = (0..<turns).map { _ in DispatchSemaphore(value: 0) }
-      self.turns[0].signal()
+      for _ in freeParts { free.signal() }
     }
 
     /// The next ticket, with a part or an error; nothing after the end.
-    func next(_ take: () throws -> Taken) -> Ticket? {
+    func next() -> Ticket? {
+      // Finished parts become free without this thread: those before them are worked on by others.
+      free.wait()
+      lock.wait()
+      let part = freeParts.removeLast()
+      let hasFailed = failure != nil
+      lock.signal()
       taking.wait()
       defer { taking.signal() }
-      if isEnded { return nil }
       do {
-        let taken = try take()
+        let taken = isEnded || hasFailed ? .nothing : try take(part)
         isEnded = taken != .part
-        if taken == .nothing { return nil }
+        if taken == .nothing {
+          giveBack(part)
+          return nil
+        }
         count += 1
-        return Ticket(number: count - 1, error: nil)
+        return Ticket(number: count - 1, part: part)
       } catch {
         isEnded = true
         count += 1
-        return Ticket(number: count - 1, error: error)
+        return Ticket(number: count - 1, part: part, error: error)
       }
     }
 
-    /// Waits for the turn of a ticket, and puts or fails; false if the worker may stop.
-    func inTurn(_ ticket: Ticket, _ put: () throws -> Void) -> Bool {
-      turns[ticket.number % turns.count].wait()
-      defer { turns[(ticket.number + 1) % turns.count].signal() }
-      if failure != nil { return false }
-      var error = ticket.error
-      if error == nil {
-        do { try put() } catch let putError { error = putError }
+    private func giveBack(_ part: Part) {
+      lock.wait()
+      freeParts.append(part)
+      lock.signal()
+      free.signal()
+    }
+
+    /// Puts what is finished and whose turn it is, unless another thread is about it, which then puts this
+    /// too.
+    func finish(_ ticket: Ticket) {
+      lock.wait()
+      finished.append(ticket)
+      if isPutting {
+        lock.signal()
+        return
       }
-      guard let error else { return true }
-      failure = error
-      taking.wait()
-      isEnded = true
-      taking.signal()
-      return false
+      isPutting = true
+      while let index = finished.firstIndex(where: { $0.number == nextToPut }) {
+        let ticket = finished.remove(at: index)
+        nextToPut += 1
+        var error = failure == nil ? ticket.error : nil
+        if failure == nil, error == nil {
+          lock.signal()
+          do { try put(ticket.part) } catch let putError { error = putError }
+          lock.wait()
+        }
+        // What comes behind an error is not put.
+        if let error { failure = error }
+        freeParts.append(ticket.part)
+        free.signal()
+      }
+      isPutting = false
+      lock.signal()
     }
   }
 }
