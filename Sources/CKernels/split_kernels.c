@@ -162,18 +162,30 @@ typedef struct {
 // `bits` moved on by one place, with the last bit of the 64 before.
 static inline uint64_t after(uint64_t bits, uint64_t before) { return bits << 1 | before >> 63; }
 
-#define KERNEL(name) name##_baseline
-#define CLASSIFY_BASELINE
+#define KERNEL(name) name##_plain
+#define CLASSIFY_PLAIN
+#include "split_classify.h"
 #include "split_body.h"
 #include "split_gpt2.h"
 #include "split_words.h"
-#undef CLASSIFY_BASELINE
+#undef CLASSIFY_PLAIN
 #undef KERNEL
 
 #if defined(__x86_64__)
+// Every x86-64 processor has SSE2.
+#define KERNEL(name) name##_sse2
+#define CLASSIFY_SSE2
+#include "split_classify.h"
+#include "split_body.h"
+#include "split_gpt2.h"
+#include "split_words.h"
+#undef CLASSIFY_SSE2
+#undef KERNEL
+
 #pragma clang attribute push(__attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt"))), apply_to = function)
 #define KERNEL(name) name##_avx2
 #define CLASSIFY_AVX2
+#include "split_classify.h"
 #include "split_body.h"
 #include "split_gpt2.h"
 #include "split_words.h"
@@ -184,6 +196,7 @@ static inline uint64_t after(uint64_t bits, uint64_t before) { return bits << 1 
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi2,bmi,bmi2,lzcnt,popcnt"))), apply_to = function)
 #define KERNEL(name) name##_avx512
 #define CLASSIFY_AVX512
+#include "split_classify.h"
 #include "split_body.h"
 #include "split_gpt2.h"
 #include "split_words.h"
@@ -209,12 +222,12 @@ typedef size_t split_kernel(const uint8_t *text, size_t start, size_t count, int
                             size_t limit, size_t *hard);
 
 #if defined(__x86_64__)
-#define LEVELS(name) {name##_baseline, name##_avx2, name##_avx512}
+#define LEVELS(name) {name##_plain, name##_sse2, name##_avx2, name##_avx512}
 #else
-#define LEVELS(name) {name##_baseline, name##_baseline, name##_baseline}
+#define LEVELS(name) {name##_plain, name##_plain, name##_plain, name##_plain}
 #endif
 
-static split_kernel *const kernels[][3] = {
+static split_kernel *const kernels[][4] = {
     [SPLIT_GPT2] = LEVELS(gpt2),     [SPLIT_CL100K] = LEVELS(cl100k), [SPLIT_O200K] = LEVELS(o200k),
     [SPLIT_LLAMA3] = LEVELS(llama3), [SPLIT_QWEN2] = LEVELS(qwen2),
 };

@@ -1,4 +1,4 @@
-// Pre-tokens as keys of the cache: sixteen bytes each, hashed by the processor's CRC32; and looking them up.
+// Pre-tokens as keys of the cache: sixteen bytes each, hashed; and looking them up.
 #ifndef KEY_KERNELS_H
 #define KEY_KERNELS_H
 
@@ -16,7 +16,10 @@ enum { KEY_LONGEST_INLINE = 15, KEY_LONGEST = 256 };
 // `high` of a pre-token that the cache never holds.
 static const uint64_t KEY_TOO_LONG = 0x00FFFFFFFFFFFFFF;
 
-// Whether this processor can run the functions below: CRC32, BMI2, AVX2.
+// How keys are hashed: by multiplications, on any processor, or by CRC32, where `keys_have_crc32`.
+enum { KEY_HASH_MULTIPLIED = 0, KEY_HASH_CRC32 = 1 };
+
+// Whether this processor has what the functions below use for KEY_HASH_CRC32: CRC32, BMI2, AVX2.
 int keys_have_crc32(void);
 
 // A slot of the cache: a key, whose four highest bits say how many ids there are, or SLOT_IN_ARENA; and
@@ -46,10 +49,10 @@ typedef struct {
 
 // Makes the keys of the pre-tokens from `index` on, says where their slots are, in bytes from the first, and has
 // these brought near.
-void keys_fill_crc32(const pre_token_batch *batch, const pre_token_cache *cache, size_t index,
-                     pre_token_key *keys, uint32_t *places);
+void keys_fill(int hash, const pre_token_batch *batch, const pre_token_cache *cache, size_t index,
+               pre_token_key *keys, uint32_t *places);
 
-// The hash of one key, as above.
+// The hash of one key by CRC32.
 uint32_t keys_hash_crc32(pre_token_key key);
 
 // A pre-token that the cache does not hold.
@@ -64,8 +67,8 @@ typedef struct {
 // long for a cache; returns which that is, or `batch->n`. `ids` has room for an id a byte, and eight.
 // `is_narrow` says whether ids in slots have 16 bits. Of pre-tokens that the cache does not hold no ids are
 // written: they are appended to `misses`, whose number is `*missing`, with only `index` and `gap` filled.
-size_t keys_find(const pre_token_batch *batch, const pre_token_cache *cache, const pre_token_key *keys,
-                 const uint32_t *places, int is_narrow, size_t index, uint32_t *ids, size_t *written,
-                 pre_token_miss *misses, size_t *missing);
+size_t keys_find(int hash, const pre_token_batch *batch, const pre_token_cache *cache,
+                 const pre_token_key *keys, const uint32_t *places, int is_narrow, size_t index,
+                 uint32_t *ids, size_t *written, pre_token_miss *misses, size_t *missing);
 
 #endif

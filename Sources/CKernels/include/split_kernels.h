@@ -5,13 +5,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// The instructions that a kernel uses; those of higher levels only where the processor has them.
-enum { SPLIT_BASELINE = 0, SPLIT_AVX2 = 1, SPLIT_AVX512 = 2 };
+// The instructions that a kernel uses; those of higher levels only where the processor has them. The baseline is
+// SSE2 on x86-64, elsewhere what is plain: 64-bit words and nothing else.
+enum { SPLIT_PLAIN = 0, SPLIT_BASELINE = 1, SPLIT_AVX2 = 2, SPLIT_AVX512 = 3 };
 
 // The highest level of this processor.
 int split_best_level(void);
 
-// Room that a kernel needs behind the ends that were asked for: it writes eight at a time.
+// Room that a kernel needs behind the ends that were asked for: it writes all of 64 bytes, eight at a time.
 enum { SPLIT_SLACK = 72 };
 
 // The patterns that there are kernels for.

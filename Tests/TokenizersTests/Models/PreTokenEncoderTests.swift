@@ -34,7 +34,7 @@ import Testing
   }
 
   @Test(
-    .tags(.property), arguments: [PreTokenHash.crc32, .multiplication], [0, 70_000] as [UInt32])
+    .tags(.property), arguments: PreTokenHash.allCases, [0, 70_000] as [UInt32])
   func equalsTheNaiveModel(hash: PreTokenHash, firstID: UInt32) throws {
     if hash == .crc32, !PreTokenHash.hasCRC32 { return }
     let model = try Self.model(firstID: firstID)
@@ -87,24 +87,38 @@ import Testing
     #expect(ids == preTokens.flatMap { naive.encode($0) })
   }
 
-  /// The kernel's keys are those of its twin, at the end of the text too.
+  /// The kernels' keys are those of their twin, at the end of the text too; so are places, where the hash is
+  /// the same.
   @Test(.tags(.property), arguments: UInt64(1)...40)
-  func kernelMakesTheSameKeys(seed: UInt64) throws {
-    guard PreTokenHash.hasCRC32 else { return }
+  func kernelsMakeTheSameKeys(seed: UInt64) throws {
     var random = SeededRandom(seed: seed)
     let preTokens = Self.preTokens(&random)
     let text = preTokens.flatMap(\.self)
     var ends: [Int] = []
     for preToken in preTokens { ends.append((ends.last ?? 0) + preToken.count) }
-    #expect(
-      PreTokenCacheStorage.keys(of: text, ends, hash: .crc32)
-        == PreTokenCacheStorage.keys(of: text, ends, hash: .multiplication))
+    let expected = PreTokenCacheStorage.keys(of: text, ends, hash: .portable)
+    let found = PreTokenCacheStorage.keys(of: text, ends, hash: .multiplication)
+    #expect(found.keys == expected.keys)
+    #expect(found.places == expected.places)
+    if PreTokenHash.hasCRC32 {
+      #expect(PreTokenCacheStorage.keys(of: text, ends, hash: .crc32).keys == expected.keys)
+    }
+  }
+
+  @Test func eachEngineHasItsHash() {
+    #expect(PreTokenHash(nil) == .portable)
+    #expect(PreTokenHash(.plain) == .multiplication)
+    #expect(PreTokenHash(.baseline) == .multiplication)
+    #expect(PreTokenHash(.avx2) == (PreTokenHash.hasCRC32 ? .crc32 : .multiplication))
+    #expect(PreTokenHash(.avx512) == (PreTokenHash.hasCRC32 ? .crc32 : .multiplication))
   }
 }
 
 extension PreTokenCacheStorage {
-  /// The keys of pre-tokens, each as its two words.
-  static func keys(of text: [UInt8], _ ends: [Int], hash: PreTokenHash) -> [[UInt64]] {
+  /// The keys of pre-tokens, each as its two words, and where their slots are.
+  static func keys(
+    of text: [UInt8], _ ends: [Int], hash: PreTokenHash
+  ) -> (keys: [[UInt64]], places: [UInt32]) {
     let cache = PreTokenCacheStorage(hash: hash)
     var keys = [PreTokenKey](repeating: PreTokenKey.tooLong, count: ends.count)
     var places = [UInt32](repeating: 0, count: ends.count)
@@ -123,6 +137,6 @@ extension PreTokenCacheStorage {
         }
       }
     }
-    return keys.map(\.words)
+    return (keys.map(\.words), places)
   }
 }

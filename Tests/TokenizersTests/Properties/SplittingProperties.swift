@@ -15,12 +15,15 @@ import Testing
       name = pattern.name
       definition = try PatternPreTokenizer(pattern, strategy: .definition)
       // Of the engines that run kernels each is another one only where the pattern has kernels.
-      engines = try Engine.available.compactMap { engine in
+      let kernels = try Engine.available.compactMap { engine -> (String, any PreTokenizer)? in
         if let level = MaskScanner.Level(engine), MaskScanner(pattern, level: level) == nil {
           return nil
         }
         return (engine.rawValue, try engine.makePreTokenizer(for: pattern))
       }
+      // On x86-64 no engine runs the kernels that are for other processors.
+      let plain = MaskScanner(pattern, level: .plain).map { [("plain", $0 as any PreTokenizer)] }
+      engines = kernels + (plain ?? [])
     }
 
     /// Compares each engine with the definition.

@@ -83,11 +83,11 @@ internal import CKernels
     _ batch: pre_token_batch, from first: Int = 0, keys: UnsafeMutablePointer<PreTokenKey>,
     places: UnsafeMutablePointer<UInt32>
   ) {
-    if hash == .crc32 {
+    if let kernel = hash.kernel {
       // The kernel reads the text, and writes an element for each end.
       unsafe withUnsafePointer(to: batch) { batch in
         unsafe withUnsafePointer(to: view) { view in
-          unsafe keys_fill_crc32(batch, view, first, keys, places)
+          unsafe keys_fill(kernel, batch, view, first, keys, places)
         }
       }
       return

@@ -151,8 +151,8 @@ internal import CKernels
       let first = index
       unsafe batch.n = min(first &+ Self.batch, group.n)
       unsafe cache.prepare(batch, from: first, keys: keys, places: places)
-      if cache.hash == .crc32 {
-        unsafe findByKernel(batch, from: &index, to: output, &count)
+      if let kernel = cache.hash.kernel {
+        unsafe findByKernel(kernel, batch, from: &index, to: output, &count)
       } else {
         unsafe find(batch, Inline.self, from: &index, to: output, &count)
       }
@@ -163,14 +163,14 @@ internal import CKernels
   /// `find`, by the kernel.
   @inline(__always)
   private mutating func findByKernel(
-    _ batch: pre_token_batch, from index: inout Int, to output: UnsafeMutablePointer<TokenID>,
-    _ count: inout Int
+    _ kernel: Int32, _ batch: pre_token_batch, from index: inout Int,
+    to output: UnsafeMutablePointer<TokenID>, _ count: inout Int
   ) {
     // Ids have the layout of UInt32; the kernel writes within the room that `find` has too.
     unsafe withUnsafePointer(to: batch) { batch in
       unsafe withUnsafePointer(to: cache.view) { view in
         index = unsafe keys_find(
-          batch, view, keys, places, isNarrow ? 1 : 0, index,
+          kernel, batch, view, keys, places, isNarrow ? 1 : 0, index,
           UnsafeMutableRawPointer(output).assumingMemoryBound(to: UInt32.self), &count, misses,
           &missing)
       }

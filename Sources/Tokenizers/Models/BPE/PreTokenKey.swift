@@ -101,17 +101,35 @@ extension PreTokenKey {
   }
 }
 
-/// How keys are hashed: by the processor's CRC32 where the engine uses such instructions, else by
-/// multiplications. The two put keys in other places of the table; ids are the same.
-enum PreTokenHash {
-  case crc32, multiplication
+/// How keys are hashed, and by what they are made and looked up. Ids are the same.
+enum PreTokenHash: CaseIterable {
+  /// By the processor's CRC32, in kernels with AVX2.
+  case crc32
+  /// By multiplications, in kernels for any processor.
+  case multiplication
+  /// By the same multiplications, in Swift.
+  case portable
 
-  /// Whether this processor has the instruction.
+  /// Whether this processor has the instructions.
   static let hasCRC32 = keys_have_crc32() != 0
 
   /// What an engine of this level uses; nil is the engine in plain Swift.
   init(_ level: MaskScanner.Level?) {
-    self = level ?? .baseline > .baseline && Self.hasCRC32 ? .crc32 : .multiplication
+    guard let level else {
+      self = .portable
+      return
+    }
+    self = level > .baseline && Self.hasCRC32 ? .crc32 : .multiplication
+  }
+
+  /// The number of the kernels, nil if there are none.
+  @inline(__always)
+  var kernel: Int32? {
+    switch self {
+    case .crc32: Int32(KEY_HASH_CRC32)
+    case .multiplication: Int32(KEY_HASH_MULTIPLIED)
+    case .portable: nil
+    }
   }
 
   @inline(__always)

@@ -6,9 +6,12 @@ internal import CKernels
 struct MaskScanner: PreTokenizer {
   /// The instructions of a kernel; of those that the processor lacks there are none.
   enum Level: Int32, CaseIterable, Comparable, Sendable {
-    case baseline = 0
-    case avx2 = 1
-    case avx512 = 2
+    /// Words of 64 bits and nothing else: the baseline of processors without kernels of their own.
+    case plain = 0
+    /// What every processor of its kind has: SSE2 on x86-64.
+    case baseline = 1
+    case avx2 = 2
+    case avx512 = 3
 
     /// The highest level that this processor has.
     static let best = Level(rawValue: split_best_level()) ?? .baseline
