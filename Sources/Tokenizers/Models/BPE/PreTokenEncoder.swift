@@ -11,44 +11,33 @@ internal import CKernels
   /// Pre-tokens of which those that are new are merged together: few are, and merging gains from company.
   private static let group = 1024
   /// The kernel that merges writes so many ids for each pre-token.
-  private static let kernelIDs = Int(MERGE_LONGEST)
+  static let kernelIDs = Int(MERGE_LONGEST)
   /// Whether this processor can run that kernel.
   static let hasMergeKernel = merges_have_kernel() != 0
   /// Copying from the arena writes so many ids too much.
-  private static let excess = 3
+  static let excess = 3
 
-  private var merger: BPEMerger
-  private var cache: PreTokenCacheStorage
+  var merger: BPEMerger
+  var cache: PreTokenCacheStorage
   /// Whether all ids have 16 bits.
   private let isNarrow: Bool
   /// Keys of a group, and where their slots are. Raw memory: an array would be counted and checked at each access.
   private let memory: ZeroedMemory
-  private let keys: UnsafeMutablePointer<PreTokenKey>
+  let keys: UnsafeMutablePointer<PreTokenKey>
   private let places: UnsafeMutablePointer<UInt32>
   /// The pre-tokens of a group that the cache does not hold.
-  private let misses: UnsafeMutablePointer<pre_token_miss>
-  private var missing = 0
+  let misses: UnsafeMutablePointer<pre_token_miss>
+  var missing = 0
   /// Their ids, until they are written.
-  private let newIDs: UnsafeMutablePointer<TokenID>
+  let newIDs: UnsafeMutablePointer<TokenID>
   /// Whether short ones are merged by the kernel.
-  private let mergesByKernel: Bool
+  let mergesByKernel: Bool
   /// Ids of a pre-token that is too long for the merger's scan.
-  private var merged: [TokenID] = []
+  var merged: [TokenID] = []
   /// For models that look whole pre-tokens up before they merge.
-  private var wholePreTokens: WholePreTokens?
+  var wholePreTokens: WholePreTokens?
   /// Whether the model's merges are still to say if whole pre-tokens need to be looked up.
-  private var isWaitingForMerges: Bool
-
-  /// The vocabulary as a look-up of whole pre-tokens.
-  private final class WholePreTokens {
-    let vocabulary: Vocabulary
-    let special: Set<TokenID>
-
-    init(_ model: BPEModel) {
-      vocabulary = model.vocabulary
-      special = model.specialIDs
-    }
-  }
+  var isWaitingForMerges: Bool
 
   /// - Parameters:
   ///   - hash: How the cache hashes; what the model's engine uses, if nil.
@@ -180,7 +169,7 @@ internal import CKernels
   /// Writes the ids of pre-tokens up to the first that is too long for the cache, and notes those that the
   /// cache does not hold.
   @inline(__always)
-  private mutating func find<Inline: InlineIDs>(
+  mutating func find<Inline: InlineIDs>(
     _ batch: pre_token_batch, _: Inline.Type, from index: inout Int,
     to output: UnsafeMutablePointer<TokenID>, _ count: inout Int
   ) {
@@ -265,132 +254,12 @@ internal import CKernels
       offset = min(offset &+ 8, bytes.count &- 8)
     }
   }
-
-  /// Finds the ids of pre-tokens that the cache does not hold, remembers them, and puts them between those
-  /// that were written.
-  ///
-  /// - Parameters:
-  ///   - output: Where ids were written, which has room for those that are missing too.
-  ///   - written: How many ids there are.
-  @inline(never)
-  private mutating func encodeMisses<Inline: InlineIDs>(
-    _ batch: pre_token_batch, _: Inline.Type, to output: UnsafeMutablePointer<TokenID>,
-    _ written: inout Int
-  ) {
-    var place = 0
-    for number in 0..<missing {
-      let preToken = unsafe batch.preToken(Int(misses[number].index))
-      unsafe misses[number].place = UInt32(truncatingIfNeeded: place)
-      place &+= max(preToken.count, Self.kernelIDs) &+ Self.excess
-      if let id = unsafe wholePreToken(preToken.span) {
-        unsafe newIDs[Int(misses[number].place)] = id
-        unsafe misses[number].count = 1
-      }
-    }
-    if mergesByKernel, let made = merger.made {
-      made.table.withLookup { lookup in
-        unsafe withUnsafePointer(to: lookup.view) { table in
-          unsafe withUnsafePointer(to: batch) { batch in
-            unsafe merge_short(
-              table, batch, misses, missing,
-              UnsafeMutableRawPointer(newIDs).assumingMemoryBound(to: UInt32.self))
-          }
-        }
-      }
-    }
-    for number in 0..<missing {
-      let index = unsafe Int(misses[number].index)
-      let preToken = unsafe batch.preToken(index)
-      let ids = unsafe newIDs + Int(misses[number].place)
-      if unsafe misses[number].count == 0 {
-        // Another one of the same pre-token may have been before it in the group.
-        let known = unsafe findAgain(batch, Inline.self, index, to: ids)
-        unsafe misses[number].count = UInt32(known > 0 ? known : encodeNew(preToken, to: ids))
-      }
-      let new = unsafe UnsafeBufferPointer(start: ids, count: Int(misses[number].count))
-      // There is room for `limit` of them behind each place.
-      unsafe cache.insert(
-        keys[index], UnsafeRawBufferPointer(preToken),
-        inline: new.count <= Inline.limit ? Inline.pack(ids) : nil, new)
-      written &+= new.count
-    }
-    // From the last to the first, so that nothing is written over before it has moved.
-    var end = written
-    var upTo = written
-    for number in 0..<missing { upTo &-= unsafe Int(misses[number].count) }
-    for number in (0..<missing).reversed() {
-      let miss = unsafe misses[number]
-      let after = upTo &- Int(miss.gap)
-      unsafe (output + (end &- after)).update(from: output + Int(miss.gap), count: after)
-      end &-= after &+ Int(miss.count)
-      unsafe (output + end).update(from: newIDs + Int(miss.place), count: Int(miss.count))
-      upTo = Int(miss.gap)
-    }
-  }
-
-  /// Looks a pre-token up that was missing before.
-  ///
-  /// - Returns: How many ids were written to `output`, 0 if it is still missing.
-  private mutating func findAgain<Inline: InlineIDs>(
-    _ batch: pre_token_batch, _: Inline.Type, _ index: Int, to output: UnsafeMutablePointer<TokenID>
-  ) -> Int {
-    let before = missing
-    defer { missing = before }
-    var one = unsafe batch
-    unsafe one.n = index + 1
-    var index = index
-    var count = 0
-    unsafe find(one, Inline.self, from: &index, to: output, &count)
-    return count
-  }
-
-  /// Merges one pre-token.
-  ///
-  /// - Returns: How many ids were written to `output`, which has room for an id a byte.
-  private mutating func encodeNew(
-    _ preToken: UnsafeBufferPointer<UInt8>, to output: UnsafeMutablePointer<TokenID>
-  ) -> Int {
-    defer { noteMerges() }
-    if preToken.count <= BPEMerger.longestScan {
-      return unsafe merger.mergeByScan(preToken.span, to: output)
-    }
-    merged.removeAll(keepingCapacity: true)
-    unsafe merger.merge(preToken.span, into: &merged)
-    for index in merged.indices { unsafe output[index] = merged[index] }
-    return merged.count
-  }
-
-  /// Once the merges are known, it is known whether whole pre-tokens need to be looked up.
-  private mutating func noteMerges() {
-    if isWaitingForMerges, let made = merger.made {
-      isWaitingForMerges = false
-      if !made.looksUpWholePreTokens { wholePreTokens = nil }
-    }
-  }
-
-  /// Appends the ids of one pre-token, found without the cache.
-  private mutating func encodeNew(_ preToken: Span<UInt8>, into ids: inout [TokenID]) {
-    if let id = wholePreToken(preToken) {
-      ids.append(id)
-    } else {
-      merger.merge(preToken, into: &ids)
-    }
-  }
-
-  /// The id of a pre-token that is a token, in models that look for it.
-  @inline(__always)
-  private func wholePreToken(_ preToken: Span<UInt8>) -> TokenID? {
-    guard let wholePreTokens, let id = wholePreTokens.vocabulary.id(of: preToken),
-      !wholePreTokens.special.contains(id)
-    else { return nil }
-    return id
-  }
 }
 
 extension pre_token_batch {
   /// The bytes of a pre-token.
   @inline(__always)
-  fileprivate func preToken(_ index: Int) -> UnsafeBufferPointer<UInt8> {
+  func preToken(_ index: Int) -> UnsafeBufferPointer<UInt8> {
     let begin = unsafe index == 0 ? start : ends[index &- 1]
     return unsafe UnsafeBufferPointer(start: text + begin, count: ends[index] &- begin)
   }
