@@ -1,3 +1,4 @@
+import Glibc
 import Tokenizers
 
 // What libFuzzer calls with one input after the other: engine against engine, pieces against the whole, and
@@ -5,7 +6,8 @@ import Tokenizers
 // the input.
 //
 // The first byte of an input chooses the pattern, the second how long the pieces of a stream are, the third
-// the number of threads; the rest is the text.
+// the number of threads and, for one value in eight, that the text is repeated until threads are worth
+// starting; the rest is the text.
 
 /// The tokenizers of one pattern, one for each engine of this machine.
 private struct Contenders {
@@ -22,6 +24,22 @@ private struct Contenders {
     }
   }
 
+  /// Texts from this length on are cut and encoded by several threads.
+  private static let worthThreads = 1 << 16
+
+  /// A text and its repetitions on several threads, by one of the engines: a cut is as good as none.
+  func checkThreads(_ text: [UInt8], threads: Int) throws {
+    let (engine, _, tokenizer) = engines[text.count % engines.count]
+    var long: [UInt8] = []
+    while long.count < Self.worthThreads { long += text }
+    let ids = try tokenizer.encode(long.span)
+    demand(
+      try tokenizer.encode(long.span, threads: threads) == ids,
+      "\(pattern.name): other ids by \(engine) on \(threads) threads")
+    demand(try tokenizer.decodeBytes(ids) == long, "\(pattern.name): \(engine) loses bytes")
+  }
+
+  /// A text by every engine: pre-tokens, ids, ids of a stream in pieces, and the bytes again.
   func check(_ text: [UInt8], piece: Int, threads: Int) throws {
     let isUTF8 = String(validating: text, as: UTF8.self) != nil
     var expectedEnds: [Range<Int>]?
@@ -37,9 +55,6 @@ private struct Contenders {
       demand(ids == expected ?? ids, "\(pattern.name): other ids by \(engine)")
       expected = ids
       demand(try tokenizer.decodeBytes(ids) == text, "\(pattern.name): \(engine) loses bytes")
-      demand(
-        try tokenizer.encode(text.span, threads: threads) == ids,
-        "\(pattern.name): other ids by \(engine) on \(threads) threads")
       let encoder = StreamEncoder(tokenizer, threads: threads)
       // Twice through one encoder: the second time all is in its caches.
       for _ in 0..<2 {
@@ -65,11 +80,30 @@ private let contenders: [Contenders] = {
   do {
     var patterns = SplitPattern.named
     patterns.append(SplitPattern(expression: #"\p{Lu}?\p{L}+|\d{1,2}|\s+(?!\S)|[^\s\w]+"#))
-    return try patterns.map { try Contenders($0, vocabulary: "vocabs/gpt2") }
+    let shared = getenv("TOKENIZE_DATA").map { String(cString: $0) + "/vocabs/" }
+    return try patterns.map { pattern in
+      var vocabulary = "vocabs/gpt2"
+      if let shared, pattern == .cl100k || pattern == .o200k {
+        vocabulary = "\(shared)\(pattern.name)_base.tiktoken"
+      }
+      return try Contenders(pattern, vocabulary: vocabulary)
+    }
   } catch {
     fatalError("\(error)")
   }
 }()
+
+/// libFuzzer's beginning: vocabularies are loaded and their tables made before the first input is timed.
+@_cdecl("LLVMFuzzerInitialize")
+public func prepareFuzzing(
+  _ count: UnsafeMutablePointer<CInt>?,
+  _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?>?
+) -> CInt {
+  for contender in contenders {
+    for (_, _, tokenizer) in contender.engines { tokenizer.prepare() }
+  }
+  return 0
+}
 
 /// libFuzzer's entry: 0 for an input that may stay in the corpus.
 @_cdecl("LLVMFuzzerTestOneInput")
@@ -77,9 +111,11 @@ public func fuzzTokenizers(_ bytes: UnsafePointer<UInt8>?, _ count: Int) -> CInt
   guard let bytes, count >= 3 else { return 0 }
   let input = Array(UnsafeBufferPointer(start: bytes, count: count))
   do {
-    try contenders[Int(input[0]) % contenders.count].check(
-      Array(input[3...]), piece: 1 + Int(input[1]) * Int(input[1]) / 16,
-      threads: 1 + Int(input[2]) % 3)
+    let chosen = contenders[Int(input[0]) % contenders.count]
+    let text = Array(input[3...])
+    let threads = 1 + Int(input[2]) % 3
+    try chosen.check(text, piece: 1 + Int(input[1]) * Int(input[1]) / 16, threads: threads)
+    if input[2] >= 0xE0, !text.isEmpty { try chosen.checkThreads(text, threads: threads + 1) }
   } catch {
     fatalError("\(error)")
   }
