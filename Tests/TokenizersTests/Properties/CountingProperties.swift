@@ -41,6 +41,24 @@ struct CountingProperties {
     return words
   }
 
+  /// Counts of one thread added to those of another took quadratic time: their slots came in the order of
+  /// the hashes, and filled the other table from one end.
+  @Test func addingCountsTakesLinearTime() {
+    let clock = ContinuousClock()
+    var one = PreTokenCounts()
+    let building = clock.measure {
+      for number in 0..<100_000 { one.add(Array(String(number).utf8).span) }
+    }
+    var sum = PreTokenCounts()
+    let adding = clock.measure { sum.add(one) }
+    #expect(adding < building * 20)
+    #expect(sum.distinctCount == 100_000)
+    #expect(sum.totalCount == 100_000)
+    var once = 0
+    sum.forEach { _, count, _ in once += count == 1 ? 1 : 0 }
+    #expect(once == 100_000)
+  }
+
   @Test(.tags(.property), arguments: [1, 2, 5], [nil, 1 << 20, 1] as [Int?])
   func sameForThreadsPiecesAndMemory(_ threads: Int, _ memory: Int?) throws {
     let preTokenizer = try PatternPreTokenizer(.gpt2)
