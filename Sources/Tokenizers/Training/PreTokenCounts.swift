@@ -81,16 +81,21 @@ internal import CKernels
   /// end, and each would walk past all before it, in quadratic time; so they are taken with long strides.
   public mutating func add(_ other: borrowing PreTokenCounts) {
     totalCount += other.totalCount
-    let mask = 1 << other.bits - 1
-    // Odd, so that each slot comes once: the golden section of the table.
-    let golden: UInt64 = 0x9E37_79B9_7F4A_7C15
-    let stride = Int(truncatingIfNeeded: golden >> UInt64(64 - other.bits)) | 1
-    for index in 0...mask {
-      // In bounds of the other table: masked.
-      let slot = unsafe other.slots[(index &* stride) & mask]
+    for index in 0..<(1 << other.bits) {
+      // In bounds of the other table.
+      let slot = unsafe other.slots[Self.spread(index, bits: other.bits)]
       if slot.key.high != 0 { add(slot.key, count: slot.count, first: slot.first) }
     }
     long.add(other.long)
+  }
+
+  /// The numbers below 2^bits, each once, in strides of the golden section: at any time about as many of each
+  /// part of them have come as of any other.
+  static func spread(_ index: Int, bits: Int) -> Int {
+    let golden: UInt64 = 0x9E37_79B9_7F4A_7C15
+    // Odd, so that each number comes once.
+    let stride = Int(truncatingIfNeeded: golden >> UInt64(64 - bits)) | 1
+    return (index &* stride) & (1 << bits - 1)
   }
 
   /// Adds one occurrence of each of several pre-tokens that stand one behind the other.
