@@ -5,6 +5,8 @@
 
 #if defined(__x86_64__)
 #include <immintrin.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
 #endif
 
 static inline uint64_t load8(const uint8_t *bytes) {
@@ -88,6 +90,29 @@ int keys_have_crc32(void) {
   __builtin_cpu_init();
   return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("bmi2") &&
          __builtin_cpu_supports("avx2");
+}
+#elif defined(__aarch64__)
+#pragma clang attribute push(__attribute__((target("crc"))), apply_to = function)
+static inline __attribute__((always_inline)) uint32_t hash_crc32(pre_token_key key) {
+  return __builtin_arm_crc32cd(__builtin_arm_crc32cd(0, key.low), key.high);
+}
+
+#define KERNEL(name) name##_crc32
+#include "key_body.h"
+#undef KERNEL
+
+uint32_t keys_hash_crc32(pre_token_key key) { return hash_crc32(key); }
+#pragma clang attribute pop
+
+int keys_have_crc32(void) {
+#if defined(__linux__)
+  // The bit of AT_HWCAP that says so.
+  return (getauxval(AT_HWCAP) >> 7 & 1) != 0;
+#elif defined(__APPLE__)
+  return 1;
+#else
+  return 0;
+#endif
 }
 #else
 // Other processors have none of their own yet: nobody asks for these.

@@ -1701,3 +1701,9 @@ const uint8_t scalar_class_blocks[34176] = {
     28, 28, 28, 28, 28, 28, 28, 28, 28, 28, 28, 28, 28, 28, 28, 28, 28, 28, 28, 28, 28, 28, 28, 28,
     28, 28, 28, 28, 28, 28, 29, 29,
 };
+
+const uint64_t scalar_unsettled_groups[21] = {
+    0xefffffc7f0f06400, 0xf00fafffbc00fe08, 0x8ef860000003004e, 0x1d6, 0x0, 0x0, 0x0, 0x0, 0x0, 0x0,
+    0xbbab890c0000, 0x0, 0x0, 0xc0000000, 0x0, 0xdbc0ba0000000000, 0xfffedc00ff7f0000,
+    0xffffffffffffffff, 0xffffffffffffffff, 0xffffffffffff, 0x0,
+};

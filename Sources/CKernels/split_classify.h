@@ -1,7 +1,22 @@
 // What 64 bytes are, included once for each set of instructions: KERNEL names the function, and one of
 // CLASSIFY_… says how bytes are told apart.
 
-#if defined(CLASSIFY_AVX2) || defined(CLASSIFY_SSE2)
+#if defined(CLASSIFY_AVX2) || defined(CLASSIFY_SSE2) || defined(CLASSIFY_NEON)
+#if defined(CLASSIFY_NEON)
+#define PART uint8x16_t
+#define LOAD(bytes) vld1q_u8(bytes)
+#define EITHER vorrq_u8
+#define BITS(is) KERNEL(bits)(is(parts[0]), is(parts[1]), is(parts[2]), is(parts[3]))
+#define ALL(value) vdupq_n_u8((uint8_t)(value))
+#define EQUAL(part, byte) vceqq_u8(part, ALL(byte))
+#define AT_MOST(part, byte) vcleq_u8(part, ALL(byte))
+#define AT_LEAST(part, byte) vcgeq_u8(part, ALL(byte))
+#define FROM(part, byte) vsubq_u8(part, ALL(byte))
+#define IS_LONG(part) AT_LEAST(part, 0x80)
+#define IS_CONTINUATION(part) vcltq_s8(vreinterpretq_s8_u8(part), vdupq_n_s8(-64))
+// Of letters.
+#define IS_UPPER(part) vcltq_u8(part, ALL('a'))
+#else
 #if defined(CLASSIFY_AVX2)
 #define PART __m256i
 #define OPERATION(name) _mm256_##name
@@ -23,20 +38,33 @@
 #define AT_MOST(part, byte) OPERATION(cmpeq_epi8)(OPERATION(min_epu8)(part, ALL(byte)), part)
 #define AT_LEAST(part, byte) OPERATION(cmpeq_epi8)(OPERATION(max_epu8)(part, ALL(byte)), part)
 #define FROM(part, byte) OPERATION(sub_epi8)(part, ALL(byte))
+#define IS_LONG(part) part
+#define IS_CONTINUATION(part) OPERATION(cmpgt_epi8)(ALL(-64), part)
+// Of letters; signed comparison will do.
+#define IS_UPPER(part) OPERATION(cmpgt_epi8)(ALL('a'), part)
+#endif
 #define IS_LETTER(part) AT_MOST(FROM(EITHER(part, ALL(0x20)), 'a'), 25)
 #define IS_NUMBER(part) AT_MOST(FROM(part, '0'), 9)
 #define IS_BLANK(part) EQUAL(part, ' ')
 #define IS_SPACE(part) EITHER(IS_BLANK(part), AT_MOST(FROM(part, 9), 4))
 #define IS_APOSTROPHE(part) EQUAL(part, '\'')
-#define IS_LONG(part) part
-#define IS_CONTINUATION(part) OPERATION(cmpgt_epi8)(ALL(-64), part)
 #define IS_FROM_E0(part) AT_LEAST(part, 0xE0)
 #define IS_FROM_F0(part) AT_LEAST(part, 0xF0)
 #define IS_LINE_END(part) EITHER(EQUAL(part, '\n'), EQUAL(part, '\r'))
 #define IS_SLASH(part) EQUAL(part, '/')
-// Of letters; signed comparison will do.
-#define IS_UPPER(part) OPERATION(cmpgt_epi8)(ALL('a'), part)
 
+#if defined(CLASSIFY_NEON)
+// A bit for each byte of four parts, which are all ones or all zeros: each keeps one bit by its place among
+// eight, and three rounds of adding neighbours bring the bits of eight bytes together in one.
+static inline __attribute__((always_inline)) uint64_t KERNEL(bits)(PART one, PART two, PART three,
+                                                                   PART four) {
+  const PART places = vcombine_u8(vcreate_u8(0x8040201008040201u), vcreate_u8(0x8040201008040201u));
+  const PART lower = vpaddq_u8(vandq_u8(one, places), vandq_u8(two, places));
+  const PART upper = vpaddq_u8(vandq_u8(three, places), vandq_u8(four, places));
+  const PART quarters = vpaddq_u8(lower, upper);
+  return vgetq_lane_u64(vreinterpretq_u64_u8(vpaddq_u8(quarters, quarters)), 0);
+}
+#else
 // The highest bit of each byte.
 static inline __attribute__((always_inline)) uint64_t KERNEL(highest_bits)(PART bytes) {
   uint32_t bits = (uint32_t)OPERATION(movemask_epi8)(bytes);
@@ -45,6 +73,7 @@ static inline __attribute__((always_inline)) uint64_t KERNEL(highest_bits)(PART 
   __asm__("" : "+r"(bits));
   return bits;
 }
+#endif
 
 #elif defined(CLASSIFY_PLAIN)
 // Eight bytes side by side in a word; what is told of a byte is its highest bit. Sums stay in their bytes, since
@@ -101,7 +130,7 @@ static inline __attribute__((always_inline)) void KERNEL(classify)(const uint8_t
     masks->lower = masks->letter & ~masks->upper;
     masks->mark = 0;
   }
-#elif defined(CLASSIFY_AVX2) || defined(CLASSIFY_SSE2)
+#elif defined(CLASSIFY_AVX2) || defined(CLASSIFY_SSE2) || defined(CLASSIFY_NEON)
 #if defined(CLASSIFY_AVX2)
   const PART parts[2] = {LOAD(bytes), LOAD(bytes + 32)};
 #else

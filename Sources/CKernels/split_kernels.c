@@ -8,6 +8,8 @@
 
 #if defined(__x86_64__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 // What 64 bytes are; bit i says it of byte i. Every byte of a character has its character's class.
@@ -203,6 +205,16 @@ static inline uint64_t after(uint64_t bits, uint64_t before) { return bits << 1 
 #undef CLASSIFY_AVX512
 #undef KERNEL
 #pragma clang attribute pop
+#elif defined(__aarch64__)
+// Every 64-bit ARM processor has NEON.
+#define KERNEL(name) name##_neon
+#define CLASSIFY_NEON
+#include "split_classify.h"
+#include "split_body.h"
+#include "split_gpt2.h"
+#include "split_words.h"
+#undef CLASSIFY_NEON
+#undef KERNEL
 #endif
 
 int split_best_level(void) {
@@ -223,6 +235,8 @@ typedef size_t split_kernel(const uint8_t *text, size_t start, size_t count, int
 
 #if defined(__x86_64__)
 #define LEVELS(name) {name##_plain, name##_sse2, name##_avx2, name##_avx512}
+#elif defined(__aarch64__)
+#define LEVELS(name) {name##_plain, name##_neon, name##_neon, name##_neon}
 #else
 #define LEVELS(name) {name##_plain, name##_plain, name##_plain, name##_plain}
 #endif

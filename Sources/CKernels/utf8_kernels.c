@@ -6,6 +6,8 @@
 
 #if defined(__x86_64__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 static inline uint64_t load8(const uint8_t *bytes) {
@@ -58,143 +60,111 @@ size_t utf8_well_formed_end_portable(const uint8_t *bytes, size_t start, size_t 
 }
 
 #if defined(__x86_64__)
-
-// Bits for what two neighbouring bytes can do wrong together. Three tables give, for the high and the low
-// half of the first byte and the high half of the second, which of them that half allows; what all three
-// allow is wrong. (Keiser and Lemire 2021, "Validating UTF-8 in less than one instruction per byte".)
-enum {
-  LEAD_ALONE = 1,       // a lead byte before a byte that continues nothing
-  STRAY = 2,            // a continuation byte after ASCII
-  OVERLONG_2 = 4,       // C0 and C1
-  OVERLONG_3 = 8,       // E0 80...9F
-  OVERLONG_4 = 16,      // F0 80...8F, and F5...FF 80...8F, which are too great
-  SURROGATE = 32,       // ED A0...BF
-  TOO_GREAT = 64,       // F4 90...BF, F5...FF
-  CONTINUATIONS = 128,  // two continuation bytes: wrong unless the lead byte wants them
-  ANY_LOW = LEAD_ALONE | STRAY | CONTINUATIONS,
-};
-
 #pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
-
-// The bytes that lie `distance` before those of `block`.
-#define BEFORE(block, previous, distance) \
-  _mm256_alignr_epi8(block, _mm256_permute2x128_si256(previous, block, 0x21), 16 - (distance))
-
-#define TABLE(...) _mm256_setr_epi8(__VA_ARGS__, __VA_ARGS__)
-
-static inline __m256i wrong_pairs(__m256i block, __m256i first) {
-  const __m256i half = _mm256_set1_epi8(0x0F);
-  const __m256i first_high = _mm256_and_si256(_mm256_srli_epi16(first, 4), half);
-  const __m256i first_low = _mm256_and_si256(first, half);
-  const __m256i second_high = _mm256_and_si256(_mm256_srli_epi16(block, 4), half);
-  const __m256i by_first_high = _mm256_shuffle_epi8(
-      TABLE(STRAY, STRAY, STRAY, STRAY, STRAY, STRAY, STRAY, STRAY, (char)CONTINUATIONS,
-            (char)CONTINUATIONS, (char)CONTINUATIONS, (char)CONTINUATIONS, LEAD_ALONE | OVERLONG_2,
-            LEAD_ALONE, LEAD_ALONE | OVERLONG_3 | SURROGATE, LEAD_ALONE | OVERLONG_4 | TOO_GREAT),
-      first_high);
-  const __m256i by_first_low = _mm256_shuffle_epi8(
-      TABLE((char)(ANY_LOW | OVERLONG_2 | OVERLONG_3 | OVERLONG_4), (char)(ANY_LOW | OVERLONG_2),
-            (char)ANY_LOW, (char)ANY_LOW, (char)(ANY_LOW | TOO_GREAT),
-            (char)(ANY_LOW | TOO_GREAT | OVERLONG_4), (char)(ANY_LOW | TOO_GREAT | OVERLONG_4),
-            (char)(ANY_LOW | TOO_GREAT | OVERLONG_4), (char)(ANY_LOW | TOO_GREAT | OVERLONG_4),
-            (char)(ANY_LOW | TOO_GREAT | OVERLONG_4), (char)(ANY_LOW | TOO_GREAT | OVERLONG_4),
-            (char)(ANY_LOW | TOO_GREAT | OVERLONG_4), (char)(ANY_LOW | TOO_GREAT | OVERLONG_4),
-            (char)(ANY_LOW | TOO_GREAT | OVERLONG_4 | SURROGATE),
-            (char)(ANY_LOW | TOO_GREAT | OVERLONG_4), (char)(ANY_LOW | TOO_GREAT | OVERLONG_4)),
-      first_low);
-  const char continued = (char)(STRAY | OVERLONG_2 | CONTINUATIONS);
-  const __m256i by_second_high = _mm256_shuffle_epi8(
-      TABLE(LEAD_ALONE, LEAD_ALONE, LEAD_ALONE, LEAD_ALONE, LEAD_ALONE, LEAD_ALONE, LEAD_ALONE,
-            LEAD_ALONE, (char)(continued | OVERLONG_3 | OVERLONG_4),
-            (char)(continued | OVERLONG_3 | TOO_GREAT), (char)(continued | SURROGATE | TOO_GREAT),
-            (char)(continued | SURROGATE | TOO_GREAT), LEAD_ALONE, LEAD_ALONE, LEAD_ALONE,
-            LEAD_ALONE),
-      second_high);
-  return _mm256_and_si256(_mm256_and_si256(by_first_high, by_first_low), by_second_high);
-}
-
-// Passes over blocks of 32 bytes as long as nothing is wrong; returns where the rest is to be looked at
-// from, a place where a sequence begins.
-static size_t skip_well_formed_avx2(const uint8_t *bytes, size_t start, size_t count) {
-  size_t position = start;
-  __m256i previous = _mm256_setzero_si256();
-  while (count - position >= 32) {
-    const __m256i block = _mm256_loadu_si256((const __m256i *)(bytes + position));
-    // The second and third bytes after leads of three and four bytes go on, whatever they follow.
-    const __m256i third = _mm256_subs_epu8(BEFORE(block, previous, 2), _mm256_set1_epi8(0xE0 - 0x80));
-    const __m256i fourth =
-        _mm256_subs_epu8(BEFORE(block, previous, 3), _mm256_set1_epi8(0xF0 - 0x80));
-    const __m256i wanted =
-        _mm256_and_si256(_mm256_or_si256(third, fourth), _mm256_set1_epi8((char)0x80));
-    const __m256i wrong =
-        _mm256_xor_si256(wrong_pairs(block, BEFORE(block, previous, 1)), wanted);
-    if (!_mm256_testz_si256(wrong, wrong)) break;
-    previous = block;
-    position += 32;
-    // Many blocks are ASCII through and through; after one that is, nothing is left open.
-    if (!_mm256_movemask_epi8(block)) {
-      while (count - position >= 64) {
-        const __m256i one = _mm256_loadu_si256((const __m256i *)(bytes + position));
-        const __m256i two = _mm256_loadu_si256((const __m256i *)(bytes + position + 32));
-        if (_mm256_movemask_epi8(_mm256_or_si256(one, two))) break;
-        position += 64;
-      }
-    }
-  }
-  // Back to where a sequence begins that the blocks may have cut off.
-  for (size_t back = 0; back < 3 && position > start && is_continuation(bytes[position - 1]); back++)
-    position -= 1;
-  if (position > start && bytes[position - 1] >= 0xC0) position -= 1;
-  return position;
-}
-
+#define UTF8_AVX2
+#include "utf8_body.h"
+#undef UTF8_AVX2
 #pragma clang attribute pop
 
 int utf8_has_vectors(void) {
   __builtin_cpu_init();
   return __builtin_cpu_supports("avx2");
 }
+#elif defined(__aarch64__)
+// Every 64-bit ARM processor has NEON.
+#define UTF8_NEON
+#include "utf8_body.h"
+#undef UTF8_NEON
 
+int utf8_has_vectors(void) { return 1; }
 #else
+static size_t skip_well_formed(const uint8_t *bytes, size_t start, size_t count) {
+  (void)bytes, (void)count;
+  return start;
+}
 
 int utf8_has_vectors(void) { return 0; }
-
 #endif
 
 size_t utf8_well_formed_end(const uint8_t *bytes, size_t start, size_t count) {
-#if defined(__x86_64__)
-  if (utf8_has_vectors()) start = skip_well_formed_avx2(bytes, start, count);
-#endif
+  if (utf8_has_vectors()) start = skip_well_formed(bytes, start, count);
   return utf8_well_formed_end_portable(bytes, start, count);
 }
 
-int utf8_is_settled(const uint8_t *bytes, size_t start, size_t end) {
-  size_t position = start;
-  while (position < end) {
-    const uint8_t *next = bytes + position;
-    const uint8_t lead = next[0];
-    const size_t left = end - position;
-    uint32_t scalar;
-    if (lead < 0x80) {
-      size_t ascii = skip_ascii(bytes, position, end);
-      position = ascii > position ? ascii : position + 1;
-      continue;
-    }
-    if (lead < 0xE0) {
-      if (left < 2) return 0;
-      scalar = (uint32_t)(lead & 0x1F) << 6 | (next[1] & 0x3F);
-      position += 2;
-    } else if (lead < 0xF0) {
-      if (left < 3) return 0;
-      scalar = (uint32_t)(lead & 0x0F) << 12 | (uint32_t)(next[1] & 0x3F) << 6 | (next[2] & 0x3F);
-      position += 3;
-    } else {
-      if (left < 4) return 0;
-      scalar = (uint32_t)(lead & 0x07) << 18 | (uint32_t)(next[1] & 0x3F) << 12 |
-               (uint32_t)(next[2] & 0x3F) << 6 | (next[3] & 0x3F);
-      position += 4;
-    }
-    if (scalar_class(scalar) & SCALAR_CLASS_UNSETTLED) return 0;
+// Which of 64 bytes begin characters beyond ASCII: bit i says it of byte i.
+static inline uint64_t long_leads(const uint8_t *bytes) {
+  uint64_t leads = 0;
+#if defined(__SSE2__)
+  for (unsigned index = 0; index < 64; index += 16) {
+    const __m128i part = _mm_loadu_si128((const __m128i *)(bytes + index));
+    // Bytes from C0 on: the signed ones from -64 to -1.
+    const __m128i is_lead = _mm_and_si128(_mm_cmpgt_epi8(part, _mm_set1_epi8(-65)), part);
+    leads |= (uint64_t)(uint32_t)_mm_movemask_epi8(is_lead) << index;
   }
-  return 1;
+#elif defined(__aarch64__)
+  const uint8x16_t places = vcombine_u8(vcreate_u8(0x8040201008040201u), vcreate_u8(0x8040201008040201u));
+  uint8x16_t parts[4];
+  for (unsigned index = 0; index < 4; index += 1) {
+    const uint8x16_t part = vld1q_u8(bytes + 16 * index);
+    // A bit for each byte, by its place among eight; adding neighbours three times brings eight together.
+    parts[index] = vandq_u8(vcgeq_u8(part, vdupq_n_u8(0xC0)), places);
+  }
+  const uint8x16_t quarters = vpaddq_u8(vpaddq_u8(parts[0], parts[1]), vpaddq_u8(parts[2], parts[3]));
+  leads = vgetq_lane_u64(vreinterpretq_u64_u8(vpaddq_u8(quarters, quarters)), 0);
+#else
+#pragma clang loop vectorize(disable)
+  for (unsigned index = 0; index < 64; index += 8) {
+    uint64_t word = load8(bytes + index);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    const uint64_t is_lead = word & word << 1 & 0x8080808080808080u;
+    // The factor brings the highest bit of each byte to its place in the highest byte.
+    leads |= ((is_lead >> 7) * 0x0102040810204080u >> 56) << index;
+  }
+#endif
+  return leads;
+}
+
+// Whether the character that begins at `bytes`, beyond ASCII, is of a group in which one is unsettled.
+static inline int may_be_unsettled(const uint8_t *bytes) {
+  const uint32_t lead = bytes[0], second = bytes[1] & 0x3F;
+  const uint32_t group = lead < 0xE0   ? lead & 0x1F
+                         : lead < 0xF0 ? (lead & 0x0F) << 6 | second
+                                       : 1024 + ((lead & 0x07) << 6 | second);
+  return scalar_unsettled_groups[group >> 6] >> (group & 63) & 1;
+}
+
+// Whether the whole character that begins at `bytes`, beyond ASCII, is unsettled.
+static inline int is_unsettled(const uint8_t *bytes) {
+  const uint32_t lead = bytes[0], second = bytes[1] & 0x3F;
+  uint32_t scalar;
+  if (lead < 0xE0) {
+    scalar = (lead & 0x1F) << 6 | second;
+  } else if (lead < 0xF0) {
+    scalar = (lead & 0x0F) << 12 | second << 6 | (bytes[2] & 0x3F);
+  } else {
+    scalar = (lead & 0x07) << 18 | second << 12 | (uint32_t)(bytes[2] & 0x3F) << 6 | (bytes[3] & 0x3F);
+  }
+  return scalar_class(scalar) & SCALAR_CLASS_UNSETTLED;
+}
+
+size_t utf8_next_unsettled(const uint8_t *bytes, size_t start, size_t end) {
+  size_t position = start;
+  // Three bytes more: those that the last character of the 64 may have beyond them.
+  while (end - position >= 64 + 3) {
+    const uint8_t *next = bytes + position;
+    for (uint64_t leads = long_leads(next); leads; leads &= leads - 1) {
+      const unsigned offset = (unsigned)__builtin_ctzll(leads);
+      if (may_be_unsettled(next + offset) && is_unsettled(next + offset)) return position + offset;
+    }
+    position += 64;
+  }
+  for (; position < end; position += 1) {
+    const uint8_t lead = bytes[position];
+    if (lead < 0xC0) continue;
+    const size_t length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+    if (length > end - position || is_unsettled(bytes + position)) return position;
+  }
+  return end;
 }

@@ -57,6 +57,16 @@ public struct TextGenerator: Sendable {
     return text
   }
 
+  /// Text of which half are scalars of Unicode 15 and 16, unassigned ones and such as libraries disagree about.
+  public mutating func unsettledText(fragments count: Int) -> [UInt8] {
+    var text: [UInt8] = []
+    for _ in 0..<count {
+      let fragment = random.below(2) == 0 ? random.pick(Self.unsettled) : fragment()
+      text += Array(fragment.utf8)
+    }
+    return text
+  }
+
   /// Bytes of which many are no valid UTF-8: fragments, broken sequences and noise.
   public mutating func bytes(fragments count: Int) -> [UInt8] {
     var bytes: [UInt8] = []

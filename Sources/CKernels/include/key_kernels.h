@@ -19,7 +19,8 @@ static const uint64_t KEY_TOO_LONG = 0x00FFFFFFFFFFFFFF;
 // How keys are hashed: by multiplications, on any processor, or by CRC32, where `keys_have_crc32`.
 enum { KEY_HASH_MULTIPLIED = 0, KEY_HASH_CRC32 = 1 };
 
-// Whether this processor has what the functions below use for KEY_HASH_CRC32: CRC32, BMI2, AVX2.
+// Whether this processor has what the functions below use for KEY_HASH_CRC32: on x86-64 CRC32, BMI2 and AVX2, on
+// ARM the extension for CRC32.
 int keys_have_crc32(void);
 
 // A slot of the cache: a key, whose four highest bits say how many ids there are, or SLOT_IN_ARENA; and

@@ -14,6 +14,10 @@ enum {
 extern const uint16_t scalar_class_index[0x110000 >> 7];
 extern const uint8_t scalar_class_blocks[];
 
+// A bit for each group of scalars, 1 if one of them is unsettled: for 64 scalars at a time below U+10000, then,
+// from bit 1024 on, for 4,096 at a time of all. What the first two bytes in UTF-8 say is which group it is.
+extern const uint64_t scalar_unsettled_groups[];
+
 // The class byte of a scalar; what lies beyond U+10FFFF is unassigned and unsettled.
 static inline uint8_t scalar_class(uint32_t scalar) {
   if (scalar > 0x10FFFF) return 29 | SCALAR_CLASS_UNSETTLED;

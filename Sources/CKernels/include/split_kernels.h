@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 // The instructions that a kernel uses; those of higher levels only where the processor has them. The baseline is
-// SSE2 on x86-64, elsewhere what is plain: 64-bit words and nothing else.
+// SSE2 on x86-64, NEON on 64-bit ARM, elsewhere what is plain: 64-bit words and nothing else.
 enum { SPLIT_PLAIN = 0, SPLIT_BASELINE = 1, SPLIT_AVX2 = 2, SPLIT_AVX512 = 3 };
 
 // The highest level of this processor.

@@ -13,8 +13,9 @@ size_t utf8_well_formed_end_portable(const uint8_t *bytes, size_t start, size_t 
 // Whether this processor has those that `utf8_well_formed_end` uses where it can.
 int utf8_has_vectors(void);
 
-// Whether no scalar of bytes[start..<end] is unsettled (scalar_classes.h). Those bytes hold whole
-// scalars of well-formed UTF-8; others give any answer, but are not read beyond end.
-int utf8_is_settled(const uint8_t *bytes, size_t start, size_t end);
+// Where the first unsettled scalar (scalar_classes.h) of bytes[start..<end] begins, or end. Those bytes hold
+// whole scalars of well-formed UTF-8, and start is where one begins; others give any answer, but are not read
+// beyond end.
+size_t utf8_next_unsettled(const uint8_t *bytes, size_t start, size_t end);
 
 #endif

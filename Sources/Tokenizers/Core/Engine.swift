@@ -14,7 +14,8 @@ public enum Engine: String, Hashable, Sendable, CaseIterable {
   case reference
   /// Swift alone: hand-written scanners for the named patterns, PCRE2 for the others.
   case portable
-  /// Kernels in C for any processor: 64 bytes at a time, on x86-64 with SSE2, which each has.
+  /// Kernels in C for any processor: 64 bytes at a time, on x86-64 with SSE2 and on 64-bit ARM with NEON, which
+  /// each has.
   case baseline
   /// The same kernels with AVX2, on x86-64.
   case avx2

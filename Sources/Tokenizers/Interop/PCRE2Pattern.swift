@@ -121,29 +121,60 @@ internal import CPCRE2
     unsafe pcre2_match_context_free_8(context)
   }
 
-  /// Matches at `start` or, unless the pattern is anchored, after it.
+  /// Calls `body` with what searches `text`, which is valid UTF-8 and is not checked again.
+  @inline(__always)
+  mutating func search<Result>(
+    _ text: Span<UInt8>,
+    _ body: (PCRE2Search) throws(PreTokenizationError) -> Result
+  ) throws(PreTokenizationError) -> Result {
+    // The text is only read, while the call lasts; so long the pattern and the match data live too.
+    try unsafe text.withUnsafeBufferPointer { buffer throws(PreTokenizationError) in
+      try body(
+        unsafe PCRE2Search(
+          code: pattern.code, usesJIT: pattern.isJITCompiled, text: buffer, matchData: matchData,
+          context: context, offsets: UnsafePointer(offsets), pairCount: Int(pattern.pairCount)))
+    }
+  }
+}
+
+/// One text that one pattern is run on: the addresses, taken once for many matches. Valid inside of
+/// `PCRE2Matcher.search` only.
+@safe struct PCRE2Search {
+  fileprivate let code: OpaquePointer
+  fileprivate let usesJIT: Bool
+  fileprivate let text: UnsafeBufferPointer<UInt8>
+  fileprivate let matchData: OpaquePointer
+  fileprivate let context: OpaquePointer
+  fileprivate let offsets: UnsafePointer<Int>
+  fileprivate let pairCount: Int
+
+  /// Matches at `start` or, unless the pattern is anchored, after it; `start` lies between two scalars.
   ///
-  /// - Parameter text: Valid UTF-8; it is not checked again. Its end is the end of the subject.
   /// - Returns: One more than the number of the last group that took part, 0 when nothing matched.
   @inline(__always)
-  mutating func match(
-    in text: Span<UInt8>, from start: Int
+  func match(from start: Int) throws(PreTokenizationError) -> Int {
+    // `start` lies inside of the text, which is valid UTF-8 by the contract of `PreTokenizer`; the match data
+    // belongs to one matcher and has a pair for each group.
+    let count = unsafe text.count
+    precondition(start >= 0 && start <= count)
+    let result =
+      unsafe usesJIT
+      ? pcre2_jit_match_8(code, text.baseAddress, count, start, 0, matchData, context)
+      : PCRE2_ERROR_JIT_STACKLIMIT
+    return result > 0 ? Int(result) : try matchOtherwise(result, start)
+  }
+
+  /// What becomes of a match that machine code has not found.
+  @inline(never)
+  private func matchOtherwise(
+    _ result: Int32, _ start: Int
   ) throws(PreTokenizationError) -> Int {
-    // The text is valid UTF-8, by the contract of `PreTokenizer`, and `start` lies inside of it
-    // between two scalars; it is only read, while the call lasts; the match data belongs to this
-    // matcher and has a pair for each group.
-    var result: Int32 = 0
-    unsafe text.withUnsafeBufferPointer { buffer in
-      if pattern.isJITCompiled {
-        result = unsafe pcre2_jit_match_8(
-          pattern.code, buffer.baseAddress, buffer.count, start, 0, matchData, context)
-        if result != PCRE2_ERROR_JIT_STACKLIMIT { return }
-      }
-      // Nested repeats need more stack than machine code is given: the interpreter keeps its own on
-      // the heap.
+    var result = result
+    if result == PCRE2_ERROR_JIT_STACKLIMIT {
+      // Nested repeats need more stack than machine code is given: the interpreter keeps its own on the heap.
       result = unsafe pcre2_match_8(
-        pattern.code, buffer.baseAddress, buffer.count, start, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT,
-        matchData, context)
+        code, text.baseAddress, text.count, start, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, matchData,
+        context)
     }
     if result > 0 { return Int(result) }
     if result == PCRE2_ERROR_NOMATCH { return 0 }
@@ -153,7 +184,7 @@ internal import CPCRE2
   /// Where group `group` began in the last match; the group must have taken part in it.
   @inline(__always)
   func start(ofGroup group: Int) -> Int {
-    precondition(group >= 0 && group < Int(pattern.pairCount))
+    precondition(group >= 0 && group < pairCount)
     // Two offsets for each group, as many as the match data was made for.
     return unsafe offsets[2 * group]
   }
@@ -161,7 +192,7 @@ internal import CPCRE2
   /// Where group `group` ended in the last match; the group must have taken part in it.
   @inline(__always)
   func end(ofGroup group: Int) -> Int {
-    precondition(group >= 0 && group < Int(pattern.pairCount))
+    precondition(group >= 0 && group < pairCount)
     // Two offsets for each group, as many as the match data was made for.
     return unsafe offsets[2 * group + 1]
   }

@@ -8,6 +8,8 @@ struct ClassContents {
   var isNegated: Bool
   /// Characters, ranges and classes that stay PCRE2's, spelled so that they can stand side by side.
   var literals: [UInt8] = []
+  /// Whether no character beyond ASCII and none of PCRE2's classes is among them.
+  var literalsAreASCII = true
   var properties: [Item] = []
 
   init(isNegated: Bool) { self.isNegated = isNegated }
@@ -122,14 +124,18 @@ struct ClassRewriter {
     while index < elements.count {
       switch elements[index] {
       case .property(let item): contents.properties.append(item)
-      case .libraryClass(let text): contents.literals += text
+      case .libraryClass(let text):
+        contents.literals += text
+        contents.literalsAreASCII = false
       case .hyphen: contents.literals += Array("\\-".utf8)
       case .character(let text):
         contents.literals += text
+        if !Self.isASCII(text) { contents.literalsAreASCII = false }
         if index + 2 < elements.count, case .hyphen = elements[index + 1] {
           switch elements[index + 2] {
           case .character(let end):
             contents.literals += [UInt8(ascii: "-")] + end
+            if !Self.isASCII(end) { contents.literalsAreASCII = false }
             index += 2
           case .hyphen:
             contents.literals += Array("-\\-".utf8)
@@ -198,6 +204,41 @@ struct ClassRewriter {
     let end = min(position + count, source.count)
     defer { position = end }
     return Array(source[position..<end])
+  }
+
+  /// Whether a character, as it is spelled in the expression, is surely one of ASCII.
+  private static func isASCII(_ text: [UInt8]) -> Bool {
+    if text.contains(where: { $0 >= 0x80 }) { return false }
+    guard text.count > 1, text[0] == UInt8(ascii: "\\") else { return true }
+    switch text[1] {
+    case UInt8(ascii: "x"):
+      let digits = text.dropFirst(2).filter { $0 != UInt8(ascii: "{") && $0 != UInt8(ascii: "}") }
+      let number = Int(String(decoding: digits, as: UTF8.self), radix: 16)
+      return digits.isEmpty || number.map { $0 < 0x80 } ?? false
+    case UInt8(ascii: "0")..<UInt8(ascii: "8"):
+      let digits = String(decoding: text.dropFirst(), as: UTF8.self)
+      return Int(digits, radix: 8).map { $0 < 0x80 } ?? false
+    case UInt8(ascii: "c"), UInt8(ascii: "a"), UInt8(ascii: "b"), UInt8(ascii: "e"),
+      UInt8(ascii: "f"), UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"):
+      return true
+    default: return isPunctuation(text[1])
+    }
+  }
+
+  /// Whether the escape at the position, outside of brackets, stands for a character of ASCII, a line end, or
+  /// a place between two characters that is told by these.
+  func asksForASCIIOnly() -> Bool {
+    guard let letter = byte(1) else { return true }
+    switch letter {
+    case UInt8(ascii: "A"), UInt8(ascii: "Z"), UInt8(ascii: "z"), UInt8(ascii: "R"),
+      UInt8(ascii: "v"), UInt8(ascii: "V"), UInt8(ascii: "E"):
+      return true
+    case UInt8(ascii: "N"): return byte(2) != UInt8(ascii: "{")
+    case UInt8(ascii: "b"): return false
+    default:
+      let end = min(position + escapeLength(letter), source.count)
+      return Self.isASCII(Array(source[position..<end]))
+    }
   }
 
   /// How long the escape at the position is that has `letter` behind its backslash.

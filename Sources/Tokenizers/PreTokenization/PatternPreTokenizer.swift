@@ -1,5 +1,3 @@
-internal import Synchronization
-
 /// Cuts text by a regular expression: the engine that defines what the pre-tokens are.
 ///
 ///     let splitter = try PatternPreTokenizer(.gpt2)
@@ -37,6 +35,10 @@ public struct PatternPreTokenizer: PreTokenizer {
   private let library: CompiledForm
   /// Whether the two are the same: no class of the expression is one on which versions of Unicode differ.
   private let isPinned: Bool
+  /// Whether the expression takes a stand-in for the scalar in whose place it is.
+  private let takesStandIns: Bool
+  /// Prepared for a text with unsettled scalars, the same text with stand-ins.
+  private var standIns: [UInt8]?
 
   /// Compiles `pattern`.
   ///
@@ -60,9 +62,10 @@ public struct PatternPreTokenizer: PreTokenizer {
       _ = try ExpressionForm.library.rewrite(pattern.expression)
     }
     let forms = [ExpressionForm.pinned, .library].map { form in
-      try? form.rewrite(pattern.fastExpression).text
+      try? form.rewrite(pattern.fastExpression)
     }
-    isPinned = forms[0] != nil && forms[0] == forms[1]
+    isPinned = forms[0] != nil && forms[0]?.text == forms[1]?.text
+    takesStandIns = forms[0]?.seesOnlyClasses ?? false
     let isDefinition = strategy == .definition
     pinned = CompiledForm(
       isDefinition ? pattern.expression : pattern.fastExpression, form: .pinned,
@@ -72,12 +75,18 @@ public struct PatternPreTokenizer: PreTokenizer {
       repeats: true, usesJIT: usesJIT)
   }
 
-  /// For a user's expression, which may look anywhere: whether all of the text is settled is found out once
-  /// and not for each batch.
+  /// For a user's expression, which may look anywhere, all of the text is looked through once and not for each
+  /// batch. Where scalars are unsettled, a copy of the text is made in which others stand in for them, if the
+  /// expression is such that this makes no difference (`StandIns`).
   public func prepared(for text: Span<UInt8>) -> any PreTokenizer {
     guard pattern.matching == .searching, strategy == .automatic else { return self }
     var prepared = self
-    prepared.strategy = isPinned || text.isSettled(in: 0..<text.count) ? .library : .pinned
+    prepared.strategy = .library
+    if isPinned { return prepared }
+    let first = text.nextUnsettled(in: 0..<text.count)
+    if first == text.count { return prepared }
+    prepared.standIns = takesStandIns ? StandIns.replace(in: text, from: first) : nil
+    if prepared.standIns == nil { prepared.strategy = .pinned }
     return prepared
   }
 
@@ -97,7 +106,12 @@ public struct PatternPreTokenizer: PreTokenizer {
     case (_, .definition), (_, .pinned):
       try run(pinned, text, from: start, to: text.count, limit: limit, &ends)
     case (_, .library):
-      try run(library, text, from: start, to: text.count, limit: limit, &ends)
+      if let standIns {
+        precondition(standIns.count == text.count, "prepared for another text")
+        try run(library, standIns.span, from: start, to: text.count, limit: limit, &ends)
+      } else {
+        try run(library, text, from: start, to: text.count, limit: limit, &ends)
+      }
     case (.covering, .automatic):
       try appendByRegions(of: text, from: start, limit: limit, to: &ends)
     case (.searching, .automatic):
@@ -110,8 +124,6 @@ public struct PatternPreTokenizer: PreTokenizer {
     }
   }
 
-  /// Calls after which it is clear whether matches touch.
-  private static let trial = 8
   private static let smallestWindow = 512
   private static let largestWindow = 65_536
 
@@ -152,13 +164,13 @@ public struct PatternPreTokenizer: PreTokenizer {
     _ ends: inout [Int]
   ) throws(PreTokenizationError) {
     let programs = try form.programs()
-    var matcher = try PCRE2Matcher(programs.repeated)
     if pattern.matching == .covering {
+      var matcher = try PCRE2Matcher(programs.repeated)
       try Self.appendMatches(
         &matcher, programs.endCount, text, from: start, to: stop, limit: limit, &ends)
     } else {
-      try Self.appendMatchesAndGaps(
-        &matcher, programs, text, from: start, limit: limit, &ends)
+      var pass = MatchesAndGaps(programs, from: start)
+      try pass.appendEnds(of: text, limit: limit, to: &ends)
     }
   }
 
@@ -168,125 +180,23 @@ public struct PatternPreTokenizer: PreTokenizer {
   ) throws(PreTokenizationError) {
     var position = start
     var room = limit
-    while position < stop, room > 0 {
-      let groups = try matcher.match(in: text, from: position)
-      // A program that finds one end has it in the whole match, others have one in each group.
-      let found = endCount == 1 ? min(groups, 1) : groups - 1
-      guard found > 0 else { throw .matchFailed(message: "no match", offset: position) }
-      if endCount == 1 {
-        position = matcher.end(ofGroup: 0)
-        ends.append(position)
-        room -= 1
-      } else {
-        let taken = min(found, room)
-        for group in 1...taken { ends.append(matcher.end(ofGroup: group)) }
-        position = matcher.end(ofGroup: taken)
-        room -= taken
-      }
-    }
-  }
-
-  private static func appendMatchesAndGaps(
-    _ matcher: inout PCRE2Matcher, _ programs: CompiledForm.Programs, _ text: Span<UInt8>,
-    from start: Int, limit: Int, _ ends: inout [Int]
-  ) throws(PreTokenizationError) {
-    var endCount = programs.endCount
-    // How many matches the first calls have found.
-    var calls = 0
-    var matches = 0
-    var position = start
-    var searchStart = start
-    var room = limit
-    func append(_ end: Int) {
-      ends.append(end)
-      position = end
-      room -= 1
-    }
-    while position < text.count, room > 0 {
-      let groups = searchStart > text.count ? 0 : try matcher.match(in: text, from: searchStart)
-      guard groups > 0 else { return append(text.count) }
-      let matchStart = matcher.start(ofGroup: 0)
-      if matchStart > position {
-        append(matchStart)
-        if room == 0 { return }
-      }
-      if endCount == 1 {
-        let end = matcher.end(ofGroup: 0)
-        if end > position { append(end) }
-      } else {
-        for group in 1..<groups where room > 0 { append(matcher.end(ofGroup: group)) }
-        calls += 1
-        matches += groups - 1
-        // Matches that do not touch are found one by one, and looking for the next one in vain costs as much as
-        // finding it.
-        if calls == Self.trial, matches < 2 * calls {
-          matcher = try PCRE2Matcher(programs.single)
-          endCount = 1
+    try matcher.search(text) { search throws(PreTokenizationError) in
+      while position < stop, room > 0 {
+        let groups = try search.match(from: position)
+        // A program that finds one end has it in the whole match, others have one in each group.
+        let found = endCount == 1 ? min(groups, 1) : groups - 1
+        guard found > 0 else { throw .matchFailed(message: "no match", offset: position) }
+        if endCount == 1 {
+          position = search.end(ofGroup: 0)
+          ends.append(position)
+          room -= 1
+        } else {
+          let taken = min(found, room)
+          for group in 1...taken { ends.append(search.end(ofGroup: group)) }
+          position = search.end(ofGroup: taken)
+          room -= taken
         }
       }
-      // A match of no character has cut here; the next one is searched for behind the next scalar.
-      searchStart = position
-      if searchStart == matchStart, searchStart < text.count {
-        searchStart += text.utf8Sequence(at: searchStart).length
-      }
     }
-  }
-}
-
-/// One program of a pattern, compiled when it is first needed.
-private final class CompiledForm: Sendable {
-  /// Ends that one match of a repeated expression finds; measured on English, more gain nothing.
-  private static let repeatCount = 4
-
-  private let expression: String
-  private let form: ExpressionForm
-  private let isAnchored: Bool
-  private let repeats: Bool
-  private let usesJIT: Bool
-  private let compiled = Mutex<Result<Programs, PreTokenizationError>?>(nil)
-
-  /// The expression once, and a program that finds several matches that touch in one call.
-  struct Programs {
-    let single: PCRE2Pattern
-    let repeated: PCRE2Pattern
-    /// How many ends a match of the second gives: in the whole match if one, else in as many groups.
-    let endCount: Int
-  }
-
-  init(
-    _ expression: String, form: ExpressionForm, anchored: Bool, repeats: Bool, usesJIT: Bool
-  ) {
-    self.expression = expression
-    self.form = form
-    self.isAnchored = anchored
-    self.repeats = repeats
-    self.usesJIT = usesJIT
-  }
-
-  /// The programs; the first call compiles them.
-  func programs() throws(PreTokenizationError) -> Programs {
-    try compiled.withLock { compiled in
-      if let compiled { return compiled }
-      let result = Result { () throws(PreTokenizationError) in try compile() }
-      compiled = result
-      return result
-    }.get()
-  }
-
-  private func compile() throws(PreTokenizationError) -> Programs {
-    let rewritten = try form.rewrite(expression)
-    let single = try PCRE2Pattern(rewritten.text, anchored: isAnchored, usesJIT: usesJIT)
-    guard repeats, rewritten.isRepeatable, !single.canMatchEmpty else {
-      return Programs(single: single, repeated: single, endCount: 1)
-    }
-    // One call finds several matches, each atomic as a match by itself is, and an empty group
-    // behind each notes where it ended: (?>P)()(?:(?>P)()…)?+
-    var text = "(?>\(rewritten.text))()"
-    for _ in 1..<Self.repeatCount { text = "(?>\(rewritten.text))()(?:\(text))?+" }
-    // An expression near PCRE2's size limits may be too long when repeated.
-    guard let repeated = try? PCRE2Pattern(text, anchored: isAnchored, usesJIT: usesJIT) else {
-      return Programs(single: single, repeated: single, endCount: 1)
-    }
-    return Programs(single: single, repeated: repeated, endCount: Self.repeatCount)
   }
 }

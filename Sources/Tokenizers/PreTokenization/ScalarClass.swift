@@ -111,13 +111,19 @@ package struct ScalarClass: Hashable, Sendable {
 extension Span<UInt8> {
   /// Whether no scalar of `range`, which holds whole scalars of valid UTF-8, is unsettled.
   ///
-  /// - Complexity: O(*n*); ASCII is passed over eight bytes at a time.
-  func isSettled(in range: Range<Int>) -> Bool {
+  /// - Complexity: O(*n*).
+  func isSettled(in range: Range<Int>) -> Bool { nextUnsettled(in: range) == range.upperBound }
+
+  /// Where the first unsettled scalar of `range`, which holds whole scalars of valid UTF-8, begins; the end of
+  /// `range` if there is none.
+  ///
+  /// - Complexity: O(*n*); of ASCII 64 bytes at a time are passed over.
+  func nextUnsettled(in range: Range<Int>) -> Int {
     precondition(range.lowerBound >= 0 && range.upperBound <= count)
     // The kernel reads the range, inside of the buffer, and keeps nothing.
     return unsafe withUnsafeBufferPointer { buffer in
-      guard let base = buffer.baseAddress else { return true }
-      return unsafe utf8_is_settled(base, range.lowerBound, range.upperBound) != 0
+      guard let base = buffer.baseAddress else { return range.upperBound }
+      return unsafe utf8_next_unsettled(base, range.lowerBound, range.upperBound)
     }
   }
 }

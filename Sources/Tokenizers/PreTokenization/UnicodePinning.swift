@@ -25,6 +25,10 @@ struct RewrittenExpression: Hashable {
   /// Whether the expression may be repeated within a larger one: no groups that are counted or
   /// named, no references to them, no verbs, no comments that could swallow what follows.
   var isRepeatable: Bool
+  /// Whether all that the expression asks of a scalar beyond ASCII are pinned classes and whether it is a line
+  /// end: no such scalar is named in it, none is compared with another one, and none of PCRE2's own classes
+  /// and boundaries is asked for. False when in doubt.
+  var seesOnlyClasses: Bool
 }
 
 extension ExpressionForm {
@@ -35,7 +39,8 @@ extension ExpressionForm {
     var rewriter = ExpressionRewriter(Array(expression.utf8), form: self)
     try rewriter.rewrite()
     return RewrittenExpression(
-      text: String(decoding: rewriter.output, as: UTF8.self), isRepeatable: rewriter.isRepeatable)
+      text: String(decoding: rewriter.output, as: UTF8.self), isRepeatable: rewriter.isRepeatable,
+      seesOnlyClasses: rewriter.seesOnlyClasses)
   }
 }
 
@@ -53,6 +58,7 @@ struct ExpressionRewriter {
   var position = 0
   var output: [UInt8] = []
   var isRepeatable = true
+  var seesOnlyClasses = true
   private(set) var settings = Settings()
   private var enclosing: [Settings] = []
 
@@ -101,7 +107,9 @@ struct ExpressionRewriter {
         settings = enclosing.popLast() ?? Settings()
         copy(1)
       case UInt8(ascii: "#") where settings.isExtended: copyThrough("\n")
-      default: copy(1)
+      default:
+        if next >= 0x80 { seesOnlyClasses = false }
+        copy(1)
       }
     }
   }
@@ -109,13 +117,17 @@ struct ExpressionRewriter {
   private mutating func rewriteEscape() throws(PreTokenizationError) {
     guard let next = byte(1) else { return copy(1) }
     switch next {
-    case UInt8(ascii: "Q"): copyThrough("\\E")
+    case UInt8(ascii: "Q"):
+      let start = position
+      copyThrough("\\E")
+      if source[start..<position].contains(where: { $0 >= 0x80 }) { seesOnlyClasses = false }
     case UInt8(ascii: "K"), UInt8(ascii: "G"):
       throw .badPattern(
         message: "\\\(Character(Unicode.Scalar(next))) is not supported in a split pattern",
         offset: position)
     case UInt8(ascii: "1")...UInt8(ascii: "9"), UInt8(ascii: "g"), UInt8(ascii: "k"):
       isRepeatable = false
+      seesOnlyClasses = false
       copy(2)
     case UInt8(ascii: "c"): copy(3)
     default:
@@ -126,15 +138,20 @@ struct ExpressionRewriter {
         contents.properties = [ClassContents.Item(property: item.property, isNegated: false)]
         output.append(contentsOf: contents.text(form: form, isCaseless: settings.isCaseless).utf8)
       } else {
+        if !scanner.asksForASCIIOnly() { seesOnlyClasses = false }
         copy(2)
       }
     }
   }
 
   private mutating func rewriteClass() {
-    if stands("[[:<:]]") || stands("[[:>:]]") { return copy(7) }
+    if stands("[[:<:]]") || stands("[[:>:]]") {
+      seesOnlyClasses = false
+      return copy(7)
+    }
     var scanner = ClassRewriter(self)
     let contents = scanner.contents(ignoresSpaces: settings.ignoresClassSpaces)
+    if !contents.literalsAreASCII { seesOnlyClasses = false }
     if contents.properties.isEmpty {
       copy(scanner.position - position)
     } else {
@@ -153,6 +170,7 @@ struct ExpressionRewriter {
     }
     if stands("(*") {
       isRepeatable = false
+      seesOnlyClasses = false
       let isAssertion = byte(2).map { $0 >= UInt8(ascii: "a") && $0 <= UInt8(ascii: "z") } ?? false
       if !isAssertion { return copyThrough(")") }
       enclosing.append(settings)
@@ -172,7 +190,11 @@ struct ExpressionRewriter {
     let isPlain =
       stands("(?=") || stands("(?!") || stands("(?>") || stands("(?|") || stands("(?<=")
       || stands("(?<!")
-    if !isPlain { isRepeatable = false }
+    if !isPlain {
+      isRepeatable = false
+      // A group with a name is left; the rest may compare scalars with one another.
+      if !stands("(?<") && !stands("(?P<") && !stands("(?'") { seesOnlyClasses = false }
+    }
     enclosing.append(settings)
     copy(2)
   }

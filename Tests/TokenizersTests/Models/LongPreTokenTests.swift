@@ -73,10 +73,37 @@ struct LongPreTokenTests {
   private func encode(
     _ bytes: [UInt8], _ model: BPEModel, _ tables: LongMergeTables.Tables
   ) -> [TokenID] {
-    let merger = BacktrackingMerger(tables, model.mergeTable)
+    var merger = BacktrackingMerger(tables, model.mergeTable)
     var ids: [TokenID] = [TokenID(7)]
     merger.merge(bytes.span, into: &ids)
     return Array(ids.dropFirst())
+  }
+
+  /// By the automaton, as far as it goes, and on by backtracking.
+  private func encodeByAutomaton(
+    _ bytes: [UInt8], _ model: BPEModel, _ tables: LongMergeTables.Tables,
+    limits: MergeAutomaton.Limits = .init()
+  ) -> [TokenID] {
+    var automaton = MergeAutomaton(tables, model.mergeTable, limits: limits)
+    // Twice: the second time most steps are known.
+    var ids: [TokenID] = []
+    for _ in 0..<2 where !bytes.isEmpty {
+      ids = [TokenID(7)]
+      let done = automaton.merge(bytes.span, into: &ids)
+      let merger = BacktrackingMerger(tables, model.mergeTable)
+      _ = merger.backtrack(
+        bytes.span.extracting(done..<bytes.count),
+        after: done == 0 ? MergeTree.none : automaton.lastToken, into: &ids)
+      ids.removeFirst()
+    }
+    return ids
+  }
+
+  /// Limits that are met at once.
+  private func tightLimits(_ random: inout SeededRandom) -> MergeAutomaton.Limits {
+    MergeAutomaton.Limits(
+      states: random.pick([4, 8, 64, 1024]), chunk: 1 + random.below(40),
+      credit: random.pick([0, 20, 1000, 1 << 20]))
   }
 
   private func encodeByHeap(_ bytes: [UInt8], _ model: BPEModel) -> [TokenID] {
@@ -112,6 +139,8 @@ struct LongPreTokenTests {
         #expect(encodeByHeap(text, model) == expected, "seed \(seed): \(escaped(text))")
         if let tables {
           #expect(encode(text, model, tables) == expected, "seed \(seed): \(escaped(text))")
+          let found = encodeByAutomaton(text, model, tables, limits: tightLimits(&random))
+          #expect(found == expected, "automaton, seed \(seed): \(escaped(text))")
         }
       }
     }
@@ -145,7 +174,12 @@ struct LongPreTokenTests {
       let naive = NaiveBPE(model)
       for count in 0...200 {
         let text = [UInt8](repeating: 97, count: count)
-        #expect(encode(text, model, tables) == naive.encode(text), "\(count) letters")
+        let expected = naive.encode(text)
+        #expect(encode(text, model, tables) == expected, "\(count) letters")
+        for chunk in [1, 7, 64] {
+          let found = encodeByAutomaton(text, model, tables, limits: .init(states: 16, chunk: chunk))
+          #expect(found == expected, "\(count) letters, chunks of \(chunk)")
+        }
       }
     }
   }
@@ -159,10 +193,16 @@ struct LongPreTokenTests {
     for seed in 0..<40 as Range<UInt64> {
       var generator = TextGenerator(seed: seed)
       let text = seed % 2 == 0 ? generator.text(fragments: 30) : generator.bytes(fragments: 30)
-      #expect(encode(text, model, tables) == naive.encode(text), "seed \(seed): \(escaped(text))")
+      let expected = naive.encode(text)
+      #expect(encode(text, model, tables) == expected, "seed \(seed): \(escaped(text))")
+      var random = SeededRandom(seed: seed)
+      let found = encodeByAutomaton(text, model, tables, limits: tightLimits(&random))
+      #expect(found == expected, "automaton, seed \(seed): \(escaped(text))")
     }
     for text in try Fixtures.texts() {
-      #expect(encode(text, model, tables) == encodeByHeap(text, model))
+      let expected = encodeByHeap(text, model)
+      #expect(encode(text, model, tables) == expected)
+      #expect(encodeByAutomaton(text, model, tables) == expected)
     }
   }
 
@@ -196,16 +236,67 @@ struct LongPreTokenTests {
     ]
     for alphabet in alphabets {
       let letters = alphabet.unicodeScalars.map { Array(String($0).utf8) }
-      for count in [1, 2, 3, 10, 100, 1000, 3000] {
+      for count in [1, 2, 3, 10, 100, 1000, 3000, 9000] {
         let text = (0..<count).flatMap { _ in random.pick(letters) }
-        #expect(
-          encode(text, model, tables) == encodeByHeap(text, model), "\(count) of \(alphabet)")
+        let expected = encodeByHeap(text, model)
+        #expect(encode(text, model, tables) == expected, "\(count) of \(alphabet)")
+        let found = encodeByAutomaton(text, model, tables, limits: .init(chunk: 100))
+        #expect(found == expected, "automaton, \(count) of \(alphabet)")
       }
     }
     for seed in 0..<20 as Range<UInt64> {
       var generator = TextGenerator(seed: seed)
       let text = generator.bytes(fragments: 100)
-      #expect(encode(text, model, tables) == encodeByHeap(text, model), "seed \(seed)")
+      let expected = encodeByHeap(text, model)
+      #expect(encode(text, model, tables) == expected, "seed \(seed)")
+      #expect(encodeByAutomaton(text, model, tables) == expected, "seed \(seed)")
+    }
+  }
+
+  /// Tokens of one class stand beside the same tokens, and the classes are few.
+  @Test(.tags(.property))
+  func tokensOfAClassAreAlike() throws {
+    for seed in 0..<100 as Range<UInt64> {
+      var random = SeededRandom(seed: seed)
+      let model = try model(&random, isOrderly: true)
+      let tables = try #require(backtracking(model))
+      var classes = MergeClasses(tables, model.mergeTable)
+      let naive = NaiveBPE(model)
+      let tokens = nodes(tables, model).enumerated().filter {
+        $1.0.order != MergeTree.unmade && ($1.0.length > 1 || $0 >= 97 && $0 < 102)
+      }
+      for (left, (_, leftID)) in tokens {
+        let leftClass = classes.of(UInt32(left))
+        #expect(leftClass != MergeClasses.start)
+        for (right, (_, rightID)) in tokens {
+          let bytes =
+            try #require(model.vocabulary.bytes(of: leftID))
+            + #require(model.vocabulary.bytes(of: rightID))
+          let found = classes.mayStand(leftClass, UInt32(right))
+          #expect(found == (naive.encode(bytes) == [leftID, rightID]), "seed \(seed): \(escaped(bytes))")
+        }
+      }
+    }
+  }
+
+  /// What a user calls, on pre-tokens that are long enough for each way of merging and change their kind within.
+  @Test(.tags(.slow)) func longPreTokensOfManyKindsEqualTheHeap() throws {
+    let tokenizer = try SmallTokenizers.bpe(.none)
+    let model = try #require(tokenizer.model as? BPEModel)
+    var random = SeededRandom(seed: 11)
+    let kinds: [() -> [UInt8]] = [
+      { [UInt8](repeating: 0x61, count: 6000) }, { [UInt8](repeating: 0x20, count: 50_000) },
+      { (0..<9000).map { _ in UInt8(97 + random.below(26)) } },
+      { (0..<20_000).map { _ in UInt8(48 + random.below(10)) } },
+      { (0..<3000).flatMap { _ in Array(random.pick(["the", "and", "Then", "of", "ing"]).utf8) } },
+      { (0..<3000).map { _ in UInt8(random.below(256)) } },
+    ]
+    tokenizer.prepare()
+    for first in kinds.indices {
+      for second in [first, (first + 1) % kinds.count, (first + 4) % kinds.count] {
+        let text = kinds[first]() + kinds[second]()
+        #expect(try tokenizer.encode(text.span) == encodeByHeap(text, model), "\(first) \(second)")
+      }
     }
   }
 }

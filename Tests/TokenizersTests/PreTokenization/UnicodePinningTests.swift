@@ -39,9 +39,11 @@ import Testing
       var matcher = try PCRE2Matcher(pattern)
       var ranges: [Range<Int>] = []
       var position = 0
-      while position < text.count, try matcher.match(in: text.span, from: position) > 0 {
-        ranges.append(matcher.start(ofGroup: 0)..<matcher.end(ofGroup: 0))
-        position = matcher.end(ofGroup: 0)
+      try matcher.search(text.span) { search throws(PreTokenizationError) in
+        while position < text.count, try search.match(from: position) > 0 {
+          ranges.append(search.start(ofGroup: 0)..<search.end(ofGroup: 0))
+          position = search.end(ofGroup: 0)
+        }
       }
       return ranges
     }
@@ -114,6 +116,25 @@ import Testing
   ])
   func knowsWhatCanBeRepeated(expression: String, isRepeatable: Bool) throws {
     #expect(try ExpressionForm.pinned.rewrite(expression).isRepeatable == isRepeatable)
+  }
+
+  @Test(arguments: [
+    (#"\p{L}+|[^\s\p{Nd}a-z_]{2,}|\w(?=\d)|."#, true), (#"(?i)(?<!\S)k[[:alpha:]x-z]\x41\x{7f}\R$"#, true),
+    (#"(?<word>\w+)|(\s)\.\-\n\t\0\077\cA\Qa.b\E"#, true), (#"[\x00-\x7F\n\-\]\0\177]\v\N"#, true),
+    ("é", false), (#"\Qé\E"#, false), ("[a-é]", false), ("[é]", false), (#"\x{e9}"#, false),
+    (#"\xe9"#, false), (#"[\xE9-\xFF]"#, false), (#"[\x{4e00}-\x{9fff}]"#, false), (#"[\351]"#, false),
+    (#"\o{351}"#, false), (#"\N{U+e9}"#, false), (#"\b"#, false), (#"\B"#, false), (#"\X"#, false),
+    (#"\h"#, false), (#"[\h]"#, false), ("[[:punct:]]", false), ("[[:<:]]a", false),
+    (#"\p{Greek}"#, false), (#"[\p{Han}]"#, false), (#"(\p{L})\1"#, false), (#"(\p{L})\g{1}"#, false),
+    (#"(?<a>\p{L})\k<a>"#, false), (#"(?P<a>\p{L})(?P=a)"#, false), ("(*sr:a)", false),
+    (#"(\w)(?(1)a|b)"#, false),
+  ])
+  func knowsWhatSeesOnlyClasses(expression: String, seesOnlyClasses: Bool) throws {
+    // Each is an expression that PCRE2 takes.
+    _ = try PCRE2Pattern(expression, anchored: false)
+    for form in [ExpressionForm.pinned, .library] {
+      #expect(try form.rewrite(expression).seesOnlyClasses == seesOnlyClasses)
+    }
   }
 
   @Test func leavesTheRestAlone() throws {

@@ -14,6 +14,9 @@ final class LongMergeTables: Sendable {
   final class Tables: Sendable {
     let tree: MergeTree
     let trie: TokenTrieStorage
+    let merges: MergesByLeftPart
+    /// Whether tokens are short enough for `MergeAutomaton`, as all but odd ones are.
+    let hasAutomaton: Bool
 
     /// nil for a model that does not merge in an orderly way.
     init?(_ model: BPEModel) {
@@ -22,6 +25,8 @@ final class LongMergeTables: Sendable {
       else { return nil }
       self.tree = tree
       self.trie = trie
+      merges = MergesByLeftPart(tree, model.mergeTable)
+      hasAutomaton = tree.nodes.allSatisfy { $0.length <= MergeAutomaton.longestToken }
     }
   }
 
@@ -48,7 +53,8 @@ final class LongMergeTables: Sendable {
   }
 }
 
-/// Merges long pre-tokens in linear time, near enough: takes the longest token that the rest begins with if
+/// Merges long pre-tokens in linear time, near enough: by `MergeAutomaton` where that is worth its tables, and where
+/// not by backtracking, which takes the longest token that the rest begins with if
 /// it may stand beside the one before, else the next shorter one, and goes back a token where none may.
 ///
 /// What comes out is the only sequence of tokens in which all neighbours may stand side by side, which is
@@ -64,21 +70,55 @@ struct BacktrackingMerger: ~Copyable {
   /// Whether two tokens may stand side by side, of pairs met lately: both symbols and the answer in one
   /// word, 0 where empty.
   private let memory: ZeroedMemory
+  /// nil until a pre-token comes that is long enough.
+  private var automaton: MergeAutomaton?
   private static let memoBits: UInt64 = 15
 
   init(_ tables: LongMergeTables.Tables, _ mergeTable: MergeTableStorage) {
     self.tables = tables
     self.mergeTable = mergeTable
     memory = ZeroedMemory(byteCount: 8 << Self.memoBits)
+    automaton = nil
   }
+
+  /// From this length on a pre-token may be merged by the automaton.
+  private static let smallestForAutomaton = 4096
+  /// Bytes at the beginning of a pre-token that show whether it repeats itself.
+  private static let probe = 1024
 
   /// Appends the ids of one pre-token to `output`.
   ///
   /// - Complexity: O(n) for tokens of bounded length.
-  func merge(_ bytes: Span<UInt8>, into output: inout [TokenID]) {
+  mutating func merge(_ bytes: Span<UInt8>, into output: inout [TokenID]) {
+    var (done, last) = (0, MergeTree.none)
+    if bytes.count >= Self.smallestForAutomaton, tables.hasAutomaton, !repeats(bytes) {
+      if automaton == nil { automaton = MergeAutomaton(tables, mergeTable) }
+      done = automaton?.merge(bytes, into: &output) ?? 0
+      last = done == 0 ? MergeTree.none : automaton?.lastToken ?? MergeTree.none
+    }
+    _ = backtrack(bytes.extracting(done..<bytes.count), after: last, into: &output)
+  }
+
+  /// Whether a pre-token begins with one token again and again, as runs of one character do: those are merged a
+  /// run at a time.
+  private func repeats(_ bytes: Span<UInt8>) -> Bool {
+    var ids: [TokenID] = []
+    let repeated = backtrack(
+      bytes.extracting(0..<min(Self.probe, bytes.count)), after: MergeTree.none, into: &ids)
+    return repeated >= ids.count / 8 * 7
+  }
+
+  /// Appends the ids of bytes by backtracking.
+  ///
+  /// - Parameter last: The symbol of the token before them, `none` if they begin the pre-token.
+  /// - Returns: How many of the tokens were found without a walk through the trie, being the ones before again.
+  func backtrack(
+    _ bytes: Span<UInt8>, after last: UInt32, into output: inout [TokenID]
+  ) -> Int {
     let count = bytes.count
-    if count == 0 { return }
+    if count == 0 { return 0 }
     let before = output.count
+    var repeated = 0
     // Where no token goes on.
     let deadMemory = ZeroedMemory(byteCount: count / 8 + 8)
     // The tables live as long as `self`; symbols and positions of bytes are in bounds of each.
@@ -90,13 +130,14 @@ struct BacktrackingMerger: ~Copyable {
             nodes: nodes, trie: tables.trie.lookup, lookup: lookup,
             memo: memory.base.assumingMemoryBound(to: UInt64.self),
             dead: deadMemory.base.assumingMemoryBound(to: UInt64.self))
-          unsafe walk.run(start, count, into: &output, from: before)
+          repeated = unsafe walk.run(start, count, after: last, into: &output)
           for index in before..<output.count {
             output[index] = lookup.token(output[index].rawValue)
           }
         }
       }
     }
+    return repeated
   }
 
   /// The tables' addresses.
@@ -108,13 +149,21 @@ struct BacktrackingMerger: ~Copyable {
     /// A bit for each position.
     let dead: UnsafeMutablePointer<UInt64>
 
-    /// Appends the symbols of the tokens of `count` bytes.
+    /// Appends the symbols of the tokens of `count` bytes, which come after the token `previous` if there is
+    /// one.
+    ///
+    /// - Returns: How many were the same as the one before and needed no walk through the trie.
     func run(
-      _ start: UnsafePointer<UInt8>, _ count: Int, into output: inout [TokenID], from before: Int
-    ) {
+      _ start: UnsafePointer<UInt8>, _ count: Int, after previous: UInt32,
+      into output: inout [TokenID]
+    ) -> Int {
+      let before = output.count
       let end = unsafe start + count
       var position = 0
-      var last = MergeTree.none
+      var last = previous
+      var repeated = 0
+      // No position from here on is dead.
+      var alive = 0
       // The longest token that was found last, where, and how many bytes say that it is the longest.
       var (longest, place, seen) = (MergeTree.none, 0, 0)
       while position < count {
@@ -122,7 +171,23 @@ struct BacktrackingMerger: ~Copyable {
         let isSame =
           unsafe seen > 0 && position &+ seen <= count
           && TokenIndexStorage.areEqual(start + place, start + position, seen)
-        if !isSame { longest = unsafe trie.longestToken(start + position, end, seen: &seen) }
+        if isSame {
+          repeated &+= 1
+          let length = unsafe Int(nodes[Int(longest)].length)
+          if last == longest, place &+ length == position, position >= alive,
+            unsafe mayStand(longest, longest)
+          {
+            let runs = unsafe copies(of: longest, start, position, seen, count)
+            output.append(contentsOf: repeatElement(TokenID(longest), count: runs))
+            position &+= runs &* length
+            repeated &+= runs &- 1
+            place = position
+            seen = 0
+            continue
+          }
+        } else {
+          longest = unsafe trie.longestToken(start + position, end, seen: &seen)
+        }
         place = position
         var token = longest
         while true {
@@ -139,14 +204,36 @@ struct BacktrackingMerger: ~Copyable {
           }
           // Nothing goes on from here: back to where the last token began, and on with a shorter one.
           unsafe markDead(position)
+          alive = max(alive, position &+ 1)
           guard let removed = output.count > before ? output.popLast() : nil else {
             preconditionFailure("no sequence of tokens spells these bytes")
           }
           position &-= unsafe Int(nodes[Int(removed.rawValue)].length)
           token = unsafe nodes[Int(removed.rawValue)].prefix
-          last = output.count > before ? output[output.count - 1].rawValue : MergeTree.none
+          last = output.count > before ? output[output.count - 1].rawValue : previous
         }
       }
+      return repeated
+    }
+
+    /// How many copies of a token are surely the longest ones from `position` on, one after the other: there and
+    /// where the token ended before, the same `seen` bytes say so. At least one.
+    private func copies(
+      of token: UInt32, _ start: UnsafePointer<UInt8>, _ position: Int, _ seen: Int, _ count: Int
+    ) -> Int {
+      let length = unsafe Int(nodes[Int(token)].length)
+      // How far the text goes on as it does a token before; eight bytes that end within it at a time.
+      var same = position &+ seen
+      while same &+ 8 <= count {
+        let (here, before) = unsafe (
+          UnsafeRawPointer(start + same).loadUnaligned(as: UInt64.self),
+          UnsafeRawPointer(start + (same &- length)).loadUnaligned(as: UInt64.self)
+        )
+        if here != before { break }
+        same &+= 8
+      }
+      while unsafe same < count && start[same] == start[same &- length] { same &+= 1 }
+      return (same &- seen &- position) / length &+ 1
     }
 
     @inline(__always)

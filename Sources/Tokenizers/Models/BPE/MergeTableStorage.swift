@@ -94,6 +94,9 @@ internal import CKernels
   /// How many tokens take part in merges, bytes included: symbols are the numbers below.
   var symbolCount: Int { tokens.count }
 
+  /// How many merges there are: ranks are the numbers below.
+  var mergeCount: Int { merged.count }
+
   /// Calls `body` with the tables' addresses, which are valid until it returns.
   @inline(__always)
   func withLookup<Result>(_ body: (Lookup) -> Result) -> Result {

@@ -103,7 +103,7 @@ extension PreTokenKey {
 
 /// How keys are hashed, and by what they are made and looked up. Ids are the same.
 enum PreTokenHash: CaseIterable {
-  /// By the processor's CRC32, in kernels with AVX2.
+  /// By the processor's CRC32, in kernels with AVX2 or for ARM.
   case crc32
   /// By multiplications, in kernels for any processor.
   case multiplication
@@ -119,7 +119,12 @@ enum PreTokenHash: CaseIterable {
       self = .portable
       return
     }
-    self = level > .baseline && Self.hasCRC32 ? .crc32 : .multiplication
+    #if arch(arm64)
+      let wantsCRC32 = level >= .baseline
+    #else
+      let wantsCRC32 = level > .baseline
+    #endif
+    self = wantsCRC32 && Self.hasCRC32 ? .crc32 : .multiplication
   }
 
   /// The number of the kernels, nil if there are none.

@@ -5,22 +5,27 @@ struct SortedTrie {
   private(set) var nextSibling: [UInt32] = [0]
   /// The token that ends at each node plus one, or 0.
   private(set) var tokens: [UInt32] = [0]
+  /// The symbols of all tokens in the order of their bytes, and which of them are longer than each node and begin
+  /// with it.
+  private(set) var sorted: [UInt32]
+  private(set) var below: [Range<UInt32>] = [0..<0]
 
   var count: Int { labels.count }
 
   /// Takes the tokens that are made, and notes in each one's node the longest token that it begins with.
   init(_ tree: inout MergeTree, _ arena: Span<UInt8>) {
-    let sorted = Self.sorted(tree, arena)
+    sorted = Self.sorted(tree, arena)
     let expected = sorted.count * 3
     labels.reserveCapacity(expected)
     firstChild.reserveCapacity(expected)
     nextSibling.reserveCapacity(expected)
     tokens.reserveCapacity(expected)
+    below.reserveCapacity(expected)
     // The nodes from the root to the token before, and the longest token down to each.
     var path: [UInt32] = [0]
     var longest: [UInt32] = [0]
     var before = 0..<0
-    for symbol in sorted {
+    for (place, symbol) in sorted.enumerated() {
       let token = tree.nodes[Int(symbol)].range
       var depth = 0
       let shorter = min(before.count, token.count)
@@ -29,6 +34,7 @@ struct SortedTrie {
       }
       // The child that the path had here is the last one so far.
       var previous = depth + 1 < path.count ? path[depth + 1] : 0
+      for node in path[(depth + 1)...] { close(node, at: place) }
       path.removeSubrange((depth + 1)...)
       longest.removeSubrange((depth + 1)...)
       while depth < token.count {
@@ -37,6 +43,7 @@ struct SortedTrie {
         firstChild.append(0)
         nextSibling.append(0)
         tokens.append(0)
+        below.append(UInt32(place)..<UInt32(place))
         if previous == 0 {
           firstChild[Int(path[depth])] = node
         } else {
@@ -48,10 +55,19 @@ struct SortedTrie {
         depth += 1
       }
       if longest[depth] != 0 { tree.nodes[Int(symbol)].prefix = longest[depth] - 1 }
-      tokens[Int(path[depth])] = symbol + 1
+      let own = Int(path[depth])
+      tokens[own] = symbol + 1
+      // The token itself is not longer than itself.
+      if depth > 0 { below[own] = UInt32(place + 1)..<UInt32(place + 1) }
       longest[depth] = symbol + 1
       before = token
     }
+    for node in path { close(node, at: sorted.count) }
+  }
+
+  /// Notes which tokens are below a node, once all of them have come.
+  private mutating func close(_ node: UInt32, at end: Int) {
+    below[Int(node)] = below[Int(node)].lowerBound..<UInt32(end)
   }
 
   /// Symbols in the order of their tokens' bytes: by the first eight in four passes, by the rest where these

@@ -9,6 +9,22 @@
   private let unitMemory: ZeroedMemory
   /// The tokens of single bytes.
   private let byteMemory: ZeroedMemory
+  /// What is known of a node with children, by its base.
+  private let familyMemory: ZeroedMemory
+  /// The base of the root's children.
+  let rootBase: UInt32
+  /// The symbols of all tokens in the order of their bytes.
+  let sorted: [UInt32]
+  /// The place of each symbol in that order.
+  let places: [UInt32]
+
+  /// The tokens that are longer than a node and begin with it: neighbours in the order of their bytes.
+  struct Family {
+    var first: UInt32 = 0
+    var count: UInt32 = 0
+    /// How many bytes the node stands for.
+    var depth: UInt32 = 0
+  }
 
   private static let labelBits: UInt64 = 9
   private static let baseBits: UInt64 = 27
@@ -54,6 +70,27 @@
       }
       first = trie.nextSibling[node]
     }
+    let familyMemory = ZeroedMemory(
+      byteCount: layout.unitCount * MemoryLayout<Family>.stride)
+    let families = unsafe familyMemory.base.assumingMemoryBound(to: Family.self)
+    // Children are numbered behind their parents; bases are below `unitCount`, and no two nodes have the same.
+    var depths = [UInt32](repeating: 0, count: trie.count)
+    for node in 0..<trie.count where layout.bases[node] != 0 {
+      let below = trie.below[node]
+      unsafe families[Int(layout.bases[node])] = Family(
+        first: below.lowerBound, count: UInt32(below.count), depth: depths[node])
+      var child = trie.firstChild[node]
+      while child != 0 {
+        depths[Int(child)] = depths[node] + 1
+        child = trie.nextSibling[Int(child)]
+      }
+    }
+    var places = [UInt32](repeating: 0, count: tree.nodes.count)
+    for (place, symbol) in trie.sorted.enumerated() { places[Int(symbol)] = UInt32(place) }
+    rootBase = layout.bases[0]
+    sorted = trie.sorted
+    self.places = places
+    self.familyMemory = familyMemory
     self.startMemory = startMemory
     self.unitMemory = unitMemory
     self.byteMemory = byteMemory
@@ -68,6 +105,25 @@
       starts: startMemory.base.assumingMemoryBound(to: UInt64.self),
       units: unitMemory.base.assumingMemoryBound(to: UInt64.self),
       bytes: byteMemory.base.assumingMemoryBound(to: UInt32.self))
+  }
+
+  /// The child of the node with this base by `byte`: its base, 0 if it has no children, and its token plus one,
+  /// 0 if it is none; nil if there is no such child.
+  func child(of base: UInt32, _ byte: UInt8) -> (base: UInt32, token: UInt32)? {
+    let units = unsafe unitMemory.base.assumingMemoryBound(to: UInt64.self)
+    // A base and any byte lie in the same block of 256, which is there as a whole.
+    let unit = unsafe units[Int(base) ^ Int(byte)]
+    guard unit & (1 << Self.labelBits - 1) == UInt64(byte) + 1 else { return nil }
+    return (
+      UInt32(truncatingIfNeeded: unit >> Self.labelBits & (1 << Self.baseBits - 1)),
+      UInt32(truncatingIfNeeded: unit >> (Self.labelBits + Self.baseBits))
+    )
+  }
+
+  /// The tokens below the node with this base.
+  func family(of base: UInt32) -> Family {
+    // Bases that the trie gave are below the number of units.
+    unsafe familyMemory.base.assumingMemoryBound(to: Family.self)[Int(base)]
   }
 
   /// The tables' addresses for a hot loop. Valid while the `TokenTrieStorage` lives.

@@ -8,7 +8,7 @@ struct MaskScanner: PreTokenizer {
   enum Level: Int32, CaseIterable, Comparable, Sendable {
     /// Words of 64 bits and nothing else: the baseline of processors without kernels of their own.
     case plain = 0
-    /// What every processor of its kind has: SSE2 on x86-64.
+    /// What every processor of its kind has: SSE2 on x86-64, NEON on 64-bit ARM.
     case baseline = 1
     case avx2 = 2
     case avx512 = 3

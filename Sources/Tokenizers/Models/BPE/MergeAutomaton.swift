@@ -1,0 +1,340 @@
+/// Merges long pre-tokens a byte at a step, by a table that is made as it is needed.
+///
+/// For each beginning of a text let its *last token* be the last one that merging makes of it. The last token of
+/// a text is the only token that it ends with and that may stand beside the last token of what comes before
+/// (`MergeTree`, 3). So a walk from left to right needs to know, of each place from which a longer token may
+/// have begun, the bytes since then, as a node of the trie, and the last token there: that is a *state*, the
+/// next byte gives the next state and the last token there, and a text is a path from state to state. From
+/// the last token of the whole text one goes back, from each token to the one before.
+///
+/// There are few states, since it does not matter what a last token is but which tokens may stand beside it.
+/// Of a node with few tokens below it a bit for each says that; else it is the token's class (`MergeClasses`).
+/// Places with which no token below goes on are left out. A megabyte of random digits, of which GPT-2 makes
+/// tokens of up to six, meets 2,484 states, one of words without spaces 141.
+struct MergeAutomaton: ~Copyable {
+  /// A place from which a token may have begun.
+  struct Entry: Hashable {
+    /// The base of the trie's node to which the bytes since then lead.
+    var base: UInt32
+    /// What may stand beside the last token at that place: `isSet` and a bit for each token below the node, or a
+    /// class.
+    var next: UInt64
+
+    static let isSet: UInt64 = 1 << 63
+    /// Nodes with more tokens below them have a class.
+    static let longestSet: UInt32 = 62
+  }
+
+  /// What it may take; tests ask for less.
+  struct Limits {
+    /// States that there is memory for, at 2 KiB each; when they are used up all are forgotten.
+    var states = 1 << 13
+    /// Steps between two looks for tokens that are settled.
+    var chunk = 1 << 14
+    /// How many steps that were never made before may be made at first; each costs as much as some bytes by
+    /// backtracking. What is merged adds to it.
+    var credit = 1 << 15
+  }
+
+  /// Entries of all states: as many as some MB hold.
+  private static let entryLimit = 1 << 18
+  /// A token and its length in one word.
+  static let longestToken: UInt32 = 1 << 11 - 1
+  private static let symbolBits: UInt32 = 21
+  private static let noToken: UInt32 = 1 << symbolBits - 1
+
+  private let tables: LongMergeTables.Tables
+  private let mergeTable: MergeTableStorage
+  private var classes: MergeClasses
+  /// Sets of few tokens that may stand beside a class, by node and class.
+  private var sets: [UInt64: UInt64] = [:]
+
+  /// For each state 256 words, one for each byte: the number of the next state's first word in the low half, the
+  /// last token and its length in the high one; 0 if not known yet. State 0 is none.
+  private let rows: ZeroedMemory
+  /// The entries of all states, and where those of each begin.
+  private var entries: [Entry] = []
+  private var starts: [Int] = [0, 0]
+  /// Scratch for the entries of one state.
+  private var followed: [Entry] = []
+  /// A hash table of states.
+  private var slots: [UInt32] = []
+  /// The last token of what was merged.
+  private(set) var lastToken = MergeTree.none
+  private let limits: Limits
+  /// How many steps that were never made before may still be made.
+  private var credit: Int
+
+  init(
+    _ tables: LongMergeTables.Tables, _ mergeTable: MergeTableStorage, limits: Limits = Limits()
+  ) {
+    self.tables = tables
+    self.limits = limits
+    credit = limits.credit
+    self.mergeTable = mergeTable
+    classes = MergeClasses(tables, mergeTable)
+    rows = ZeroedMemory(byteCount: limits.states << 8 * 8)
+    slots = [UInt32](repeating: 0, count: 2 * limits.states)
+  }
+
+  /// Appends the ids of a pre-token, or of its beginning if too many of its steps have never been made before.
+  ///
+  /// - Returns: How many bytes were merged. Merging the whole makes a boundary there.
+  /// - Complexity: O(n), with a small factor, where few steps are new.
+  mutating func merge(_ bytes: Span<UInt8>, into output: inout [TokenID]) -> Int {
+    if bytes.isEmpty { return 0 }
+    credit += bytes.count >> 6
+    var path = Path(room: limits.chunk)
+    var row = state(of: [Entry(base: tables.trie.rootBase, next: UInt64(MergeClasses.start))])
+    var position = 0
+    while true {
+      let before = position
+      let missed = step(bytes, &position, min(bytes.count, path.start + path.room), &row, &path)
+      credit += (position - before) >> 4 - missed
+      if position == bytes.count { break }
+      settle(row, position, &path, into: &output)
+      if credit < 0 { return path.start }
+    }
+    emit(&path, to: position, into: &output)
+    return position
+  }
+
+  /// The last tokens on the way through a text, from a boundary on that is there whatever follows.
+  @safe private struct Path: ~Copyable {
+    /// Where that boundary is.
+    var start = 0
+    var room: Int
+    /// The last token and its length at each place behind the start.
+    var words: UnsafeMutablePointer<UInt32>
+    /// Room for as many ids.
+    var ids: UnsafeMutablePointer<TokenID>
+
+    init(room: Int) {
+      self.room = room
+      unsafe words = .allocate(capacity: room)
+      unsafe ids = .allocate(capacity: room)
+    }
+
+    /// Twice the room.
+    mutating func grow() {
+      var larger = Path(room: 2 * room)
+      larger.start = start
+      unsafe larger.words.initialize(from: words, count: room)
+      self = larger
+    }
+
+    deinit {
+      unsafe words.deallocate()
+      unsafe ids.deallocate()
+    }
+
+    /// How long the last token at a place is; every place on a way back has one.
+    @inline(__always)
+    func length(at place: Int) -> Int {
+      precondition(place > start && place - start <= room)
+      // Within the room.
+      let length = Int(unsafe words[place - start - 1] >> MergeAutomaton.symbolBits)
+      precondition(length > 0)
+      return length
+    }
+  }
+
+  /// Goes on from `position` to `stop`.
+  ///
+  /// - Returns: How many of the steps had never been made.
+  private mutating func step(
+    _ bytes: Span<UInt8>, _ position: inout Int, _ stop: Int, _ row: inout Int,
+    _ path: inout Path
+  ) -> Int {
+    precondition(position >= path.start && stop <= bytes.count && stop - path.start <= path.room)
+    var missed = 0
+    while position < stop {
+      let words = unsafe path.words - path.start
+      let steps = unsafe rows.base.assumingMemoryBound(to: UInt64.self)
+      let byte = unsafe bytes.withUnsafeBufferPointer { text in
+        var (place, current) = (position, row)
+        defer { (position, row) = (place, current) }
+        while place < stop {
+          // A state's first word and a byte number a word of the rows; places are below `stop`.
+          let byte = unsafe text[place]
+          let word = unsafe steps[current &+ Int(byte)]
+          if word == 0 { return byte }
+          current = Int(truncatingIfNeeded: word & 0xFFFF_FFFF)
+          unsafe words[place] = UInt32(truncatingIfNeeded: word &>> 32)
+          place &+= 1
+        }
+        return UInt8(0)
+      }
+      if position == stop { break }
+      let word = makeStep(from: row, byte)
+      row = Int(word & 0xFFFF_FFFF)
+      // Below `stop`, so within the room.
+      unsafe words[position] = UInt32(truncatingIfNeeded: word >> 32)
+      position += 1
+      missed += 1
+    }
+    return missed
+  }
+
+  /// Appends the tokens before a boundary that each way on goes back to.
+  private mutating func settle(
+    _ row: Int, _ position: Int, _ path: inout Path, into output: inout [TokenID]
+  ) {
+    // The places from which a token may have begun.
+    var places = entries(of: row >> 8).map { entry in
+      position - Int(tables.trie.family(of: entry.base).depth)
+    }
+    // The furthest ones go back a token at a time until all are the same.
+    while let last = places.max(), places.contains(where: { $0 != last }) {
+      let before = last - path.length(at: last)
+      for index in places.indices where places[index] == last { places[index] = before }
+    }
+    let settled = places.first ?? path.start
+    if settled == path.start { return path.grow() }
+    emit(&path, to: settled, into: &output)
+    // What is not settled moves to the front.
+    let offset = settled - path.start
+    let left = position - settled
+    // Both ends lie within the room.
+    unsafe path.words.update(from: path.words + offset, count: left)
+    path.start = settled
+  }
+
+  /// Appends the tokens from the path's start to a boundary behind it.
+  private mutating func emit(_ path: inout Path, to end: Int, into output: inout [TokenID]) {
+    precondition(end > path.start && end - path.start <= path.room)
+    // Within the room.
+    lastToken = unsafe path.words[end - path.start - 1] & Self.noToken
+    var place = end
+    var count = 0
+    mergeTable.withLookup { lookup in
+      while place > path.start {
+        let length = path.length(at: place)
+        // Tokens are not empty, so there are at most as many as places.
+        precondition(count < path.room)
+        let symbol = unsafe path.words[place - path.start - 1] & Self.noToken
+        count += 1
+        unsafe path.ids[path.room - count] = lookup.token(symbol)
+        place -= length
+      }
+    }
+    precondition(place == path.start)
+    // The last `count` of the room were written.
+    unsafe output.append(
+      contentsOf: UnsafeBufferPointer(start: path.ids + (path.room - count), count: count))
+  }
+
+  /// The entries of a state, the longest first.
+  private func entries(of state: Int) -> ArraySlice<Entry> {
+    entries[starts[state]..<starts[state + 1]]
+  }
+
+  /// Makes the step from a state by a byte that was never made before, and notes it.
+  @inline(never)
+  private mutating func makeStep(from row: Int, _ byte: UInt8) -> UInt64 {
+    let before = starts.count
+    let token = follow(row >> 8, byte)
+    precondition(!followed.isEmpty, "no sequence of tokens spells these bytes")
+    let length = token.map { tables.tree.nodes[Int($0)].length } ?? 0
+    let nextRow = state(of: followed)
+    let last = (token ?? Self.noToken) | length << Self.symbolBits
+    let word = UInt64(nextRow) | UInt64(last) << 32
+    // If all states were forgotten meanwhile, the one from which the step goes is no more.
+    if starts.count >= before {
+      // A state's first word and a byte.
+      unsafe rows.base.assumingMemoryBound(to: UInt64.self)[row + Int(byte)] = word
+    }
+    return word
+  }
+
+  /// The number of the first word of the state with these entries, which is added if it is new.
+  private mutating func state(of wanted: [Entry]) -> Int {
+    var hash: UInt64 = 0
+    for entry in wanted {
+      hash = (hash ^ entry.next ^ UInt64(entry.base) << 32) &* 0x9E37_79B9_7F4A_7C15
+      hash ^= hash >> 29
+    }
+    var slot = Int(hash >> 40) & (slots.count - 1)
+    while slots[slot] != 0 {
+      let state = Int(slots[slot])
+      if entries(of: state).elementsEqual(wanted) { return state << 8 }
+      slot = (slot + 1) & (slots.count - 1)
+    }
+    if starts.count > limits.states || entries.count + wanted.count > Self.entryLimit {
+      forgetAll()
+      return state(of: wanted)
+    }
+    let state = starts.count - 1
+    entries += wanted
+    starts.append(entries.count)
+    slots[slot] = UInt32(state)
+    return state << 8
+  }
+
+  private mutating func forgetAll() {
+    // The rows of the states that there are.
+    unsafe rows.base.initializeMemory(
+      as: UInt8.self, repeating: 0, count: (starts.count - 1) << 8 * 8)
+    entries.removeAll(keepingCapacity: true)
+    starts = [0, 0]
+    for slot in slots.indices { slots[slot] = 0 }
+  }
+}
+
+extension MergeAutomaton {
+  /// Leaves in `followed` the entries after one more byte.
+  ///
+  /// - Returns: The last token there.
+  private mutating func follow(_ state: Int, _ byte: UInt8) -> UInt32? {
+    let trie = tables.trie
+    followed.removeAll(keepingCapacity: true)
+    var last: UInt32?
+    for index in starts[state]..<starts[state + 1] {
+      let entry = entries[index]
+      guard let child = trie.child(of: entry.base, byte) else { continue }
+      if child.token != 0, mayStand(entry, child.token - 1) { last = child.token - 1 }
+      if child.base != 0, let moved = moved(entry, to: child.base) { followed.append(moved) }
+    }
+    if let last { followed.append(Entry(base: trie.rootBase, next: UInt64(classes.of(last)))) }
+    return last
+  }
+
+  /// Whether a token below an entry's node may stand beside the last token at the entry's place.
+  private func mayStand(_ entry: Entry, _ token: UInt32) -> Bool {
+    if entry.next & Entry.isSet == 0 {
+      return classes.mayStand(UInt32(entry.next), token)
+    }
+    let first = tables.trie.family(of: entry.base).first
+    return entry.next >> UInt64(tables.trie.places[Int(token)] - first) & 1 != 0
+  }
+
+  /// The entry after a step to a child of its node; nil if none of the tokens below may stand there.
+  private mutating func moved(_ entry: Entry, to base: UInt32) -> Entry? {
+    let family = tables.trie.family(of: base)
+    if family.count > Entry.longestSet { return Entry(base: base, next: entry.next) }
+    var set: UInt64
+    if entry.next & Entry.isSet != 0 {
+      // Those of the tokens below the node before that are below this one.
+      let skipped = family.first - tables.trie.family(of: entry.base).first
+      set = (entry.next & ~Entry.isSet) >> UInt64(skipped) & (1 << UInt64(family.count) - 1)
+    } else {
+      set = self.set(UInt32(entry.next), base, family)
+    }
+    return set == 0 ? nil : Entry(base: base, next: set | Entry.isSet)
+  }
+
+  /// Which of the few tokens below a node may stand beside tokens of a class.
+  private mutating func set(
+    _ leftClass: UInt32, _ base: UInt32, _ family: TokenTrieStorage.Family
+  ) -> UInt64 {
+    let key = UInt64(leftClass) << 32 | UInt64(base)
+    if let known = sets[key] { return known }
+    var set: UInt64 = 0
+    for offset in 0..<family.count {
+      let token = tables.trie.sorted[Int(family.first + offset)]
+      if classes.mayStand(leftClass, token) { set |= 1 << UInt64(offset) }
+    }
+    sets[key] = set
+    return set
+  }
+}

@@ -1,0 +1,205 @@
+// Compares the kernels that a processor has with those for any processor, on generated texts: splitting, UTF-8, keys
+// and their look-up. Built and run by scripts/test-neon; says what it has compared, ends with 1 at a difference.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "key_kernels.h"
+#include "scalar_classes.h"
+#include "split_kernels.h"
+#include "utf8_kernels.h"
+
+enum { LARGEST = 4096, ROUNDS = 3000 };
+
+static uint64_t random_state;
+
+// xorshift64*: the numbers are the same everywhere.
+static uint32_t below(uint32_t bound) {
+  random_state ^= random_state >> 12;
+  random_state ^= random_state << 25;
+  random_state ^= random_state >> 27;
+  return (uint32_t)((random_state * 0x2545F4914F6CDD1Du >> 32) % bound);
+}
+
+static void fail(const char *what, uint64_t seed) {
+  printf("differs: %s, seed %llu\n", what, (unsigned long long)seed);
+  exit(1);
+}
+
+static size_t append_scalar(uint8_t *text, size_t count, uint32_t scalar) {
+  if (scalar < 0x80) {
+    text[count++] = (uint8_t)scalar;
+  } else if (scalar < 0x800) {
+    text[count++] = (uint8_t)(0xC0 | scalar >> 6);
+    text[count++] = (uint8_t)(0x80 | (scalar & 0x3F));
+  } else if (scalar < 0x10000) {
+    text[count++] = (uint8_t)(0xE0 | scalar >> 12);
+    text[count++] = (uint8_t)(0x80 | (scalar >> 6 & 0x3F));
+    text[count++] = (uint8_t)(0x80 | (scalar & 0x3F));
+  } else {
+    text[count++] = (uint8_t)(0xF0 | scalar >> 18);
+    text[count++] = (uint8_t)(0x80 | (scalar >> 12 & 0x3F));
+    text[count++] = (uint8_t)(0x80 | (scalar >> 6 & 0x3F));
+    text[count++] = (uint8_t)(0x80 | (scalar & 0x3F));
+  }
+  return count;
+}
+
+static const char *const fragments[] = {
+    "the", " of", "Keeper", "HTTPServer", "'s", "'ll", "'RE", "'", " ", "  ", "\n", "\r\n", " \n ", "\t", "42", "1234567",
+    ".", "!?", "/", "//\n", "naïve", "straße", "Größe", "привет", "مرحبا", "नमस्ते", "日本語", "中文字", "😀", "👍🏽",
+    "\u0301", "\u00A0", "\xC2\x85", "\u3000", "\u2028", "\u180E", "ſ", "ǅ", "ʰ", "Ⅷ", "½", "٣", "…", "“", "€"};
+
+// Valid UTF-8 of up to `limit` bytes: fragments, any scalars, runs.
+static size_t make_text(uint8_t *text, size_t limit) {
+  size_t count = 0;
+  while (count + 80 < limit) {
+    switch (below(8)) {
+      case 0: {
+        uint32_t scalar = below(2) ? below(0x10000) : below(0x110000);
+        if (scalar >= 0xD800 && scalar < 0xE000) scalar = 0xFFFD;
+        count = append_scalar(text, count, scalar);
+        break;
+      }
+      case 1: count = append_scalar(text, count, below(0x80)); break;
+      case 2: {
+        const uint8_t byte = (uint8_t)" aA0\n.'"[below(7)];
+        for (uint32_t left = below(70); left > 0; left--) text[count++] = byte;
+        break;
+      }
+      default: {
+        const char *fragment = fragments[below(sizeof fragments / sizeof *fragments)];
+        memcpy(text + count, fragment, strlen(fragment));
+        count += strlen(fragment);
+      }
+    }
+    if (below(400) == 0) break;
+  }
+  return count;
+}
+
+static void check_splitting(const uint8_t *text, size_t count, uint64_t seed) {
+  static intptr_t expected[LARGEST + SPLIT_SLACK], found[LARGEST + SPLIT_SLACK];
+  for (int pattern = SPLIT_GPT2; pattern <= SPLIT_QWEN2; pattern++) {
+    size_t start = 0;
+    const size_t limit = below(2) ? LARGEST : 1 + below(40);
+    while (start < count) {
+      size_t hard, other_hard;
+      const size_t n = split_text(pattern, SPLIT_PLAIN, text, start, count, expected, limit, &hard);
+      for (int level = SPLIT_BASELINE; level <= split_best_level(); level++) {
+        const size_t m = split_text(pattern, level, text, start, count, found, limit, &other_hard);
+        if (n != m || hard != other_hard || memcmp(expected, found, n * sizeof *found))
+          fail("splitting", seed);
+      }
+      // On from the last end; where masks do not tell, behind what they do not tell.
+      size_t next = n > 0 ? (size_t)expected[n - 1] : start;
+      if (hard > next) next = hard;
+      if (next <= start) break;
+      while (next < count && (text[next] & 0xC0) == 0x80) next += 1;
+      start = next;
+    }
+  }
+}
+
+static void check_utf8(uint8_t *text, size_t count, uint64_t seed) {
+  size_t expected = 0;
+  while (expected < count) {
+    const uint8_t *next = text + expected;
+    const size_t length = next[0] < 0x80 ? 1 : next[0] < 0xE0 ? 2 : next[0] < 0xF0 ? 3 : 4;
+    uint32_t scalar = length == 1 ? next[0] : next[0] & 0x7Fu >> length;
+    for (size_t index = 1; index < length; index++) scalar = scalar << 6 | (next[index] & 0x3F);
+    if (scalar_class(scalar) & SCALAR_CLASS_UNSETTLED) break;
+    expected += length;
+  }
+  if (utf8_next_unsettled(text, 0, count) != expected) fail("the first unsettled scalar", seed);
+  if (utf8_well_formed_end(text, 0, count) != count) fail("well-formed text", seed);
+  for (int number = 0; number < 4 && count > 0; number++) {
+    uint8_t *place = text + below((uint32_t)count);
+    const uint8_t kept = *place;
+    static const uint8_t bytes[] = {0x80, 0xBF, 0xC0, 0xC1, 0xE0, 0xED, 0xF0, 0xF4, 0xF5, 0xFF, 0x41, 0x9F, 0xA0};
+    *place = below(2) ? (uint8_t)below(256) : bytes[below(sizeof bytes)];
+    const size_t end = below(2) ? count : below((uint32_t)count + 1);
+    if (utf8_well_formed_end(text, 0, end) != utf8_well_formed_end_portable(text, 0, end))
+      fail("ill-formed text", seed);
+    *place = kept;
+  }
+}
+
+// CRC-32C of eight bytes, a bit at a time.
+static uint32_t crc32c(uint32_t sum, uint64_t word) {
+  for (int byte = 0; byte < 8; byte++) {
+    sum ^= (uint8_t)(word >> 8 * byte);
+    for (int bit = 0; bit < 8; bit++) sum = sum >> 1 ^ (sum & 1 ? 0x82F63B78u : 0);
+  }
+  return sum;
+}
+
+static void check_keys(const uint8_t *text, size_t count, uint64_t seed) {
+  static intptr_t ends[LARGEST];
+  size_t n = 0;
+  for (size_t place = 0; place < count && n < LARGEST;) {
+    place += 1 + below(below(4) ? 12 : 300);
+    ends[n++] = (intptr_t)(place < count ? place : count);
+  }
+  if (n == 0) return;
+  enum { SLOTS = 1 << 13 };
+  static pre_token_slot slots[2][SLOTS];
+  static pre_token_key keys[2][LARGEST];
+  static uint32_t places[2][LARGEST], ids[2][LARGEST + 8];
+  static pre_token_miss misses[2][LARGEST];
+  size_t written[2] = {0}, missing[2] = {0}, stopped[2];
+  const pre_token_batch batch = {text, count, 0, ends, n};
+  memset(slots, 0, sizeof slots);
+  for (int hash = 0; hash < 2; hash++) {
+    const pre_token_cache cache = {slots[hash], SLOTS - 1, NULL};
+    keys_fill(hash, &batch, &cache, 0, keys[hash], places[hash]);
+    for (size_t index = 0; index < n; index++) {
+      const pre_token_key key = keys[hash][index];
+      if (hash == KEY_HASH_CRC32) {
+        const uint32_t sum = crc32c(crc32c(0, key.low), key.high);
+        if (keys_hash_crc32(key) != sum) fail("CRC32", seed);
+        if (places[hash][index] / sizeof(pre_token_slot) != (sum & (SLOTS - 1))) fail("places", seed);
+      }
+      // Every second pre-token that is its own key is remembered, with an id that follows from it.
+      if (key.high >> 56 == 0 || (key.low + key.high) % 2 == 0) continue;
+      size_t slot = places[hash][index] / sizeof(pre_token_slot);
+      while (slots[hash][slot].key.high != 0 && (slots[hash][slot].key.low != key.low ||
+                                                 slots[hash][slot].key.high << 8 != key.high << 8))
+        slot = (slot + 1) % SLOTS;
+      slots[hash][slot].key = (pre_token_key){key.low, key.high | 2ull << 60};
+      slots[hash][slot].payload[0] = (key.low * 7 & 0xFFFF) | (key.low * 11 & 0xFFFF) << 16;
+    }
+    stopped[hash] = keys_find(hash, &batch, &cache, keys[hash], places[hash], 1, 0, ids[hash], &written[hash],
+                              misses[hash], &missing[hash]);
+  }
+  if (memcmp(keys[0], keys[1], n * sizeof **keys)) fail("keys", seed);
+  if (stopped[0] != stopped[1] || written[0] != written[1] || missing[0] != missing[1] ||
+      memcmp(ids[0], ids[1], written[0] * sizeof **ids))
+    fail("look-ups", seed);
+  for (size_t index = 0; index < missing[0]; index++) {
+    if (misses[0][index].index != misses[1][index].index || misses[0][index].gap != misses[1][index].gap)
+      fail("misses", seed);
+  }
+}
+
+int main(void) {
+  static uint8_t text[LARGEST + 64];
+  size_t bytes = 0;
+  for (uint64_t seed = 1; seed <= ROUNDS; seed++) {
+    random_state = seed * 0x9E3779B97F4A7C15u;
+    // At the end of its memory, so that reading too far may show.
+    const size_t limit = below(3) ? LARGEST : 100 + below(200);
+    const size_t count = make_text(text, limit);
+    uint8_t *copy = malloc(count + 1);
+    memcpy(copy, text, count);
+    check_splitting(copy, count, seed);
+    check_utf8(copy, count, seed);
+    if (keys_have_crc32()) check_keys(copy, count, seed);
+    free(copy);
+    bytes += count;
+  }
+  printf("%d texts, %zu bytes: splitting at levels 0 to %d, UTF-8 %s, keys %s: no difference\n", ROUNDS, bytes,
+         split_best_level(), utf8_has_vectors() ? "by vectors" : "without vectors",
+         keys_have_crc32() ? "by CRC32" : "not compared, there is no CRC32");
+  return 0;
+}
