@@ -9,11 +9,17 @@ final class BPEEncoder: TokenEncoder {
   private let preTokenizer: any PreTokenizer
   private var preTokenEncoder: PreTokenEncoder
   private var ends: [Int] = []
+  private let seeds: PreTokenSeeds
 
   init(_ model: BPEModel) {
+    seeds = model.seeds
     preTokenizer = model.preTokenizer
     preTokenEncoder = PreTokenEncoder(model)
     ends.reserveCapacity(Self.batch)
+  }
+
+  func expect(_ byteCount: Int) {
+    if byteCount >= PreTokenSeeds.worthCopying { preTokenEncoder.begin(with: seeds) }
   }
 
   func encode(_ text: Span<UInt8>, into ids: inout [TokenID]) throws(TokenizerError) {

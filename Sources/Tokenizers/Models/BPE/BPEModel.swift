@@ -39,6 +39,8 @@ public struct BPEModel: TokenModel {
   var mergeTable: MergeTableStorage { lazyMerges.made.table }
   /// Made when a long pre-token comes.
   let longMergeTables = LongMergeTables()
+  /// Made when a caller asks for it.
+  let seeds = PreTokenSeeds()
 
   /// Checks that the parts fit together: all 256 bytes are tokens, and every merge joins two tokens
   /// into a third whose bytes are theirs.
@@ -122,10 +124,11 @@ public struct BPEModel: TokenModel {
   /// A worker with its own cache of pre-tokens.
   public func makeEncoder() -> any TokenEncoder { BPEEncoder(self) }
 
-  /// Makes the table of merges, and what long pre-tokens need.
+  /// Makes the table of merges, what long pre-tokens need, and what encoders of long texts begin with.
   public func prepare() {
     _ = lazyMerges.made
     longMergeTables.prepare(self)
+    seeds.prepare(self)
   }
 
   /// A worker that writes out the bytes of each token.

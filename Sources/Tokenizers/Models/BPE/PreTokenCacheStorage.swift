@@ -60,6 +60,25 @@ internal import CKernels
     unsafe arena = arenaMemory.base
   }
 
+  /// A cache that knows the same.
+  init(copying other: borrowing PreTokenCacheStorage) {
+    hash = other.hash
+    bounds = other.bounds
+    bits = other.bits
+    filled = other.filled
+    memory = Self.allocate(bits: bits)
+    unsafe slots = memory.base.assumingMemoryBound(to: Slot.self)
+    unsafe slots.update(from: other.slots, count: 1 << bits)
+    arenaCapacity = other.arenaCapacity
+    arenaCount = other.arenaCount
+    arenaMemory = ZeroedMemory(byteCount: arenaCapacity + 16)
+    unsafe arena = arenaMemory.base
+    unsafe arena.copyMemory(from: other.arena, byteCount: arenaCount)
+  }
+
+  /// Whether there is nothing in it.
+  var isEmpty: Bool { filled == 0 }
+
   /// Zeroed memory is a table of free slots.
   private static func allocate(bits: Int) -> ZeroedMemory {
     ZeroedMemory(byteCount: MemoryLayout<Slot>.stride << bits)

@@ -75,6 +75,20 @@ internal import CKernels
     wholePreTokens = model.lazyMerges.mayLookUpWholePreTokens ? WholePreTokens(model) : nil
   }
 
+  /// Begins with what a prepared model knows, unless something is remembered already.
+  mutating func begin(with seeds: PreTokenSeeds) {
+    if !cache.isEmpty { return }
+    guard let seeds = seeds.ifMade, seeds.cache.hash == cache.hash else { return }
+    cache = PreTokenCacheStorage(copying: seeds.cache)
+  }
+
+  /// Gives the cache away; the encoder has nothing to remember then.
+  mutating func takeCache() -> PreTokenCacheStorage {
+    var taken = PreTokenCacheStorage(hash: cache.hash)
+    swap(&taken, &cache)
+    return taken
+  }
+
   /// Appends the ids of the pre-tokens that `ends` delimits, the first of which begins at `start`.
   mutating func encode(
     _ text: Span<UInt8>, from start: Int, _ ends: Span<Int>, into ids: inout [TokenID]
