@@ -45,10 +45,14 @@ struct Tokenize: ParsableCommand {
 
   static func main() {
     Machine.endQuietlyOnClosedPipe()
-    EarlyVocabulary.begin(CommandLine.arguments)
     do {
-      var command = try parseAsRoot()
-      try command.run()
+      if var command = plainCommand(CommandLine.arguments) {
+        try command.run()
+      } else {
+        EarlyVocabulary.begin(CommandLine.arguments)
+        var command = try parseAsRoot()
+        try command.run()
+      }
     } catch {
       end(error)
     }
