@@ -31,6 +31,7 @@ struct Tokenize: ParsableCommand {
       TrainCommand.self, VerifyCommand.self, EncodeCommand.self, DecodeCommand.self,
       CountCommand.self,
       CompareCommand.self, ConvertCommand.self, InspectCommand.self, SplitCommand.self,
+      PrepareCommand.self,
       LMCommand.self,
     ])
 
