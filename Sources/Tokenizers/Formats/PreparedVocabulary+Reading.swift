@@ -30,8 +30,39 @@ extension PreparedVocabulary {
   ) -> Contents? {
     var parts = Parts(file)
     guard let header = parts.header(), header.fileSize == file.count,
-      header.vocabCount == vocab.count, header.mergesCount == merges.count,
-      let bytes: [UInt32] = parts.next(256),
+      header.vocabCount == vocab.count, header.mergesCount == merges.count
+    else { return nil }
+    let copies = file.count - header.mergesCount - header.vocabCount
+    // Both take about as long. A thread that is needed later begins here.
+    var contents: Contents?
+    var areCopies = false
+    for half in ParallelWork.map(
+      2,
+      { half in
+        half == 0
+          ? Half.tables(tables(parts, header))
+          : .copies(
+            file.holds(vocab, at: copies) && file.holds(merges, at: copies + header.vocabCount))
+      })
+    {
+      switch half {
+      case .tables(let tables): contents = tables
+      case .copies(let equal): areCopies = equal
+      }
+    }
+    return areCopies ? contents : nil
+  }
+
+  /// What one of two threads finds out.
+  private enum Half {
+    case tables(Contents?)
+    case copies(Bool)
+  }
+
+  /// The tables behind the header; nil if they were damaged or do not hold together.
+  private static func tables(_ parts: Parts, _ header: Header) -> Contents? {
+    var parts = parts
+    guard let bytes: [UInt32] = parts.next(256),
       // All of the room is written, or none of it is used.
       let table = unsafe MergeTableStorage(
         preparedBits: header.bits, mergeCount: header.mergeCount,
@@ -45,10 +76,6 @@ extension PreparedVocabulary {
       let vocabulary = try? Vocabulary(
         arena: arena, offsets: offsets, ids: ids, areDistinct: true),
       doExist(table, in: vocabulary), let specialTokens = specialTokens(special, vocabulary)
-    else { return nil }
-    // What takes longest comes last.
-    guard file.holds(vocab, at: parts.offset),
-      file.holds(merges, at: parts.offset + header.vocabCount)
     else { return nil }
     return Contents(
       vocabulary: vocabulary, table: table, idOfByte: bytes.map { TokenID($0) },

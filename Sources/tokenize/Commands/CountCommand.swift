@@ -76,6 +76,7 @@ struct CountCommand: ParsableCommand {
       }
     }
     try output.finish()
+    Tokenize.endDone()
   }
 
   /// Parts of the inputs are counted by several threads at the same time; no ids are kept.

@@ -56,13 +56,15 @@ struct DecodeCommand: ParsableCommand {
     {
       try job.decode(inputs, pipeline, meter)
       try output.finish()
-      return meter.finish(job.idCount)
+      meter.finish(job.idCount)
+      Tokenize.endDone()
     }
     for input in inputs {
       if lines { try job.decodeLines(of: input, meter) } else { try job.decode(input, meter) }
     }
     try output.finish()
     meter.finish(job.idCount)
+    Tokenize.endDone()
   }
 }
 

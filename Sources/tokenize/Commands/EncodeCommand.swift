@@ -85,6 +85,7 @@ struct EncodeCommand: ParsableCommand {
     try job.writer.finish()
     try output.finish()
     meter.finish(job.byteCount)
+    Tokenize.endDone()
   }
 
   private func suffixes(_ tokenizer: Tokenizer) throws -> [TokenID] {
