@@ -47,8 +47,8 @@ struct Tokenize: ParsableCommand {
   static func main() {
     Machine.endQuietlyOnClosedPipe()
     do {
-      if var command = plainCommand(CommandLine.arguments) {
-        try command.run()
+      if let request = plainRequest(CommandLine.arguments) {
+        try request.run()
       } else {
         EarlyVocabulary.begin(CommandLine.arguments)
         var command = try parseAsRoot()

@@ -5,41 +5,21 @@ import Tokenizers
 
 @testable import tokenize
 
-/// A plain line gives the command that the argument parser gives, or none.
+/// A plain line asks for what the argument parser makes of it, or is none.
 struct PlainArgumentsTests {
-  /// All that a command was given, as text.
-  private func members(_ command: any ParsableCommand) -> String? {
+  /// All that is asked for, as text; nil if the parser complains, or has an answer of its own.
+  private func parsed(_ line: [String]) -> String? {
+    guard let command = try? Tokenize.parseAsRoot(Array(line.dropFirst())) else { return nil }
     switch command {
-    case let command as EncodeCommand:
-      members(command.vocabulary, command.output, command.threads, command.reporting, command.input)
-        + " \(command.text.invalidUTF8) \(command.format) \(command.offsets) \(command.lines)"
-        + " \(command.special) \(command.endOfText) \(command.addSpecialTokens)"
-        + " \(command.engine.engine)"
-    case let command as DecodeCommand:
-      members(command.vocabulary, command.output, command.threads, command.reporting, command.input)
-        + " \(command.format) \(command.lines) \(command.skipSpecialTokens)"
-    case let command as CountCommand:
-      members(command.vocabulary, command.output, command.threads, command.reporting, command.input)
-        + " \(command.text.invalidUTF8) \(command.special) \(command.json) \(command.engine.engine)"
-    default: nil
+    case let command as EncodeCommand: return "\(command.request)"
+    case let command as DecodeCommand: return "\(command.request)"
+    case let command as CountCommand: return "\(command.request)"
+    default: return nil
     }
   }
 
-  private func members(
-    _ vocabulary: VocabularyOptions, _ output: OutputOptions, _ threads: ThreadOptions,
-    _ reporting: RunOptions, _ input: InputOptions
-  ) -> String {
-    "\(vocabulary.vocab) \(vocabulary.pattern?.argument ?? "-") \(output.output ?? "-")"
-      + " \(threads.threads ?? -1) \(reporting.quiet) \(reporting.progress) \(reporting.color)"
-      + " \(input.files)"
-  }
-
-  private func parsed(_ line: [String]) -> String? {
-    (try? Tokenize.parseAsRoot(Array(line.dropFirst()))).flatMap { members($0) }
-  }
-
   private func plain(_ line: [String]) -> String? {
-    Tokenize.plainCommand(line).flatMap { members($0) }
+    Tokenize.plainRequest(line).map { "\($0)" }
   }
 
   /// Lines of words that the parser knows, half knows and does not know.

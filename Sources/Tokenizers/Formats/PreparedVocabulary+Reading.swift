@@ -135,7 +135,9 @@ extension PreparedVocabulary {
     guard offsets.first == 0, let last = offsets.last, Int(last) == end else { return false }
     // Whether any descends, without a branch for each.
     var descends = false
-    for index in 1..<max(1, offsets.count) { descends = descends || offsets[index - 1] > offsets[index] }
+    for index in 1..<max(1, offsets.count) {
+      descends = descends || offsets[index - 1] > offsets[index]
+    }
     return !descends
   }
 

@@ -58,8 +58,9 @@ final class PinnedFile {
     var isRead = false
     let array = unsafe [Element](unsafeUninitializedCapacity: count) { buffer, initialized in
       // Plain data: any bytes are elements. Counted only where all of them were written.
-      let room = unsafe UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[
-        ..<(count * MemoryLayout<Element>.stride)])
+      let room = unsafe UnsafeMutableRawBufferPointer(
+        rebasing: UnsafeMutableRawBufferPointer(buffer)[
+          ..<(count * MemoryLayout<Element>.stride)])
       unsafe HugePages.populate(room)
       isRead = unsafe read(room, at: offset)
       initialized = isRead ? count : 0

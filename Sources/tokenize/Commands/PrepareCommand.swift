@@ -27,7 +27,8 @@ struct PrepareCommand: ParsableCommand {
 
   @Option(
     name: .shortAndLong,
-    help: ArgumentHelp("Write into this folder instead.", valueName: "folder"), completion: .directory)
+    help: ArgumentHelp("Write into this folder instead.", valueName: "folder"),
+    completion: .directory)
   var output: String?
 
   @OptionGroup var reporting: RunOptions

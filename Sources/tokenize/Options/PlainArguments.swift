@@ -1,8 +1,8 @@
 /// A command line of the plainest form: options by their whole names, each once, every value a word of its own
 /// or behind `=`, and files.
 ///
-/// The argument parser knows far more: other verbs, help, abbreviated and misspelt options, completion, and how
-/// to complain. It finds out at run time what a command is made of, which takes as long as reading a vocabulary.
+/// The argument parser knows far more: other verbs, help, misspelt options, completion, and how to complain. It
+/// finds out at run time what a command is made of, which takes as long as all else that a short one does.
 /// So the lines that scripts consist of are read here, and whatever is not plain, or could be wrong, is left to
 /// the parser: this one never complains.
 struct PlainArguments {
@@ -85,15 +85,17 @@ struct PlainArguments {
   }
 }
 
-/// A command that can be read from a plain line.
-protocol PlainCommand {
+/// What a verb can be asked in a plain line.
+protocol PlainRequest {
   /// What the verb takes.
   static var plainNames: PlainArguments.Names { get }
-  /// The command that the argument parser would give for the same line; nil where it might complain.
+  /// What the argument parser would make of the same line; nil where it might complain.
   init?(plain arguments: PlainArguments)
+  /// Does it.
+  func run() throws
 }
 
-extension PlainCommand {
+extension PlainRequest {
   /// Reads what follows the verb.
   init?(_ arguments: ArraySlice<String>) {
     guard let arguments = PlainArguments(arguments, Self.plainNames) else { return nil }
