@@ -28,67 +28,95 @@ extension PreparedVocabulary {
   private static func read(
     _ file: PinnedFile, _ vocab: PinnedFile, _ merges: PinnedFile
   ) -> Contents? {
-    var parts = Parts(file)
-    guard let header = parts.header(), header.fileSize == file.count,
+    guard let bytes: [UInt8] = file.array(Header.size, at: 0), let header = header(of: bytes),
+      header.fileSize == file.count,
       header.vocabCount == vocab.count, header.mergesCount == merges.count
     else { return nil }
     let copies = file.count - header.mergesCount - header.vocabCount
-    // Both take about as long. A thread that is needed later begins here.
-    var contents: Contents?
-    var areCopies = false
-    for half in ParallelWork.map(
-      2,
-      { half in
-        half == 0
-          ? Half.tables(tables(parts, header))
-          : .copies(
-            file.holds(vocab, at: copies) && file.holds(merges, at: copies + header.vocabCount))
-      })
-    {
-      switch half {
-      case .tables(let tables): contents = tables
-      case .copies(let equal): areCopies = equal
+    // Pieces that take about as long, the longest first: a thread that is needed later begins here.
+    let pieces = ParallelWork.map(4) { piece -> Piece in
+      switch piece {
+      case 0: .table(table(file, header))
+      case 1: .vocabulary(words(file, header))
+      case 2: .copy(file.holds(vocab, at: copies))
+      default: .copy(file.holds(merges, at: copies + header.vocabCount))
       }
     }
-    return areCopies ? contents : nil
-  }
-
-  /// What one of two threads finds out.
-  private enum Half {
-    case tables(Contents?)
-    case copies(Bool)
-  }
-
-  /// The tables behind the header; nil if they were damaged or do not hold together.
-  private static func tables(_ parts: Parts, _ header: Header) -> Contents? {
-    var parts = parts
-    guard let bytes: [UInt32] = parts.next(256),
-      // All of the room is written, or none of it is used.
-      let table = unsafe MergeTableStorage(
-        preparedBits: header.bits, mergeCount: header.mergeCount,
-        idOfByte: bytes.map { TokenID($0) },
-        fill: { room in unsafe parts.next(room) }),
-      let offsets: [UInt32] = parts.next(header.tokenCount + 1),
-      let ids: [UInt32] = parts.next(header.tokenCount),
-      let special: [UInt32] = parts.next(header.specialCount),
-      let arena: [UInt8] = parts.next(header.arenaCount), parts.sum.value == header.checksum,
-      areBounds(offsets, arena.count),
-      let vocabulary = try? Vocabulary(
-        arena: arena, offsets: offsets, ids: ids, areDistinct: true),
-      doExist(table, in: vocabulary), let specialTokens = specialTokens(special, vocabulary)
+    guard case .table(let table?) = pieces[0], case .vocabulary(let words?) = pieces[1],
+      case .copy(true) = pieces[2], case .copy(true) = pieces[3],
+      checksum(header, table.sum, words.sum) == header.checksum,
+      doExist(table.storage, in: words.vocabulary)
     else { return nil }
     return Contents(
-      vocabulary: vocabulary, table: table, idOfByte: bytes.map { TokenID($0) },
-      specialTokens: specialTokens)
+      vocabulary: words.vocabulary, table: table.storage, idOfByte: table.idOfByte,
+      specialTokens: words.special)
   }
 
-  /// The parts of a file, one after the other.
-  private struct Parts {
+  /// What one of several threads reads.
+  private enum Piece {
+    case table((storage: MergeTableStorage, idOfByte: [TokenID], sum: Checksum)?)
+    case vocabulary((vocabulary: Vocabulary, special: SpecialTokens, sum: Checksum)?)
+    case copy(Bool)
+  }
+
+  /// The table of merges; nil if it leads out of itself.
+  private static func table(
+    _ file: PinnedFile, _ header: Header
+  ) -> (storage: MergeTableStorage, idOfByte: [TokenID], sum: Checksum)? {
+    var reader = Reader(file, at: Header.size)
+    guard let bytes: [UInt32] = reader.next(256) else { return nil }
+    let idOfByte = bytes.map { TokenID($0) }
+    // All of the room is written, or none of it is used.
+    let storage = unsafe MergeTableStorage(
+      preparedBits: header.bits, mergeCount: header.mergeCount, idOfByte: idOfByte,
+      fill: { room in unsafe reader.next(room) })
+    return storage.map { ($0, idOfByte, reader.sum) }
+  }
+
+  /// The tokens; nil if they do not hold together.
+  private static func words(
+    _ file: PinnedFile, _ header: Header
+  ) -> (vocabulary: Vocabulary, special: SpecialTokens, sum: Checksum)? {
+    var reader = Reader(
+      file,
+      at: Header.size + 4 * 256 + MergeTableStorage.byteCount(bits: UInt64(header.bits)))
+    guard let offsets: [UInt32] = reader.next(header.tokenCount + 1),
+      let ids: [UInt32] = reader.next(header.tokenCount),
+      let special: [UInt32] = reader.next(header.specialCount),
+      let arena: [UInt8] = reader.next(header.arenaCount), areBounds(offsets, arena.count),
+      let vocabulary = try? Vocabulary(
+        arena: arena, offsets: offsets, ids: ids, areDistinct: true),
+      let specialTokens = specialTokens(special, vocabulary)
+    else { return nil }
+    return (vocabulary, specialTokens, reader.sum)
+  }
+
+  /// The header; nil if it is no such file, or of another version.
+  static func header(of bytes: [UInt8]) -> Header? {
+    guard bytes.count >= Header.size, bytes.starts(with: magic) else { return nil }
+    func number(at offset: Int, _ size: Int) -> UInt64 {
+      bytes[offset..<offset + size].reversed().reduce(0) { $0 << 8 | UInt64($1) }
+    }
+    func count(_ index: Int) -> Int {
+      Int(exactly: number(at: Header.checked + 8 * index, 8)) ?? -1
+    }
+    guard number(at: 8, 4) == version else { return nil }
+    return Header(
+      bits: Int(number(at: 12, 4)), checksum: number(at: 16, 8), vocabCount: count(0),
+      mergesCount: count(1), tokenCount: count(2), arenaCount: count(3), mergeCount: count(4),
+      specialCount: count(5))
+  }
+
+  /// Parts of a file, one after the other, and their sum.
+  private struct Reader {
     private let file: PinnedFile
-    private(set) var offset = 0
+    private var offset: Int
     private(set) var sum = Checksum()
 
-    init(_ file: PinnedFile) { self.file = file }
+    init(_ file: PinnedFile, at offset: Int) {
+      self.file = file
+      self.offset = offset
+    }
 
     /// The next numbers; nil if the file ends before.
     mutating func next<Number: FixedWidthInteger & BitwiseCopyable>(_ count: Int) -> [Number]? {
@@ -104,29 +132,6 @@ extension PreparedVocabulary {
       unsafe sum.add(UnsafeRawBufferPointer(room))
       offset += room.count
       return true
-    }
-
-    /// The header; nil if it is no such file, or of another version.
-    mutating func header() -> Header? {
-      guard let bytes: [UInt8] = file.array(Header.size, at: 0), bytes.starts(with: magic) else {
-        return nil
-      }
-      func number(at offset: Int, _ size: Int) -> UInt64 {
-        bytes[offset..<offset + size].reversed().reduce(0) { $0 << 8 | UInt64($1) }
-      }
-      func count(_ index: Int) -> Int {
-        Int(exactly: number(at: Header.checked + 8 * index, 8)) ?? -1
-      }
-      guard number(at: 8, 4) == version else { return nil }
-      unsafe bytes.withUnsafeBytes { bytes in
-        // The header is longer.
-        unsafe sum.add(UnsafeRawBufferPointer(rebasing: bytes[Header.checked...]))
-      }
-      offset = Header.size
-      return Header(
-        bits: Int(number(at: 12, 4)), checksum: number(at: 16, 8), vocabCount: count(0),
-        mergesCount: count(1), tokenCount: count(2), arenaCount: count(3), mergeCount: count(4),
-        specialCount: count(5))
     }
   }
 

@@ -89,27 +89,44 @@ extension PreparedVocabulary {
     guard let size = header.fileSize else {
       throw FormatError(file: path, place: .file, message: "is too large for a prepared form")
     }
-    // The parts that count for the checksum, in the order in which they are read.
-    let parts = [
-      Array(encoded(header)[Header.checked...]), littleEndian(idOfByte.map(\.rawValue)),
-      image.bytes, littleEndian(vocabulary.offsets), littleEndian(vocabulary.ids),
-      littleEndian(contents.specialTokens.entries.map(\.id.rawValue)), vocabulary.arena,
-    ]
-    header.checksum = checksum(parts)
+    let parts = Parts(
+      table: [littleEndian(idOfByte.map(\.rawValue)), image.bytes],
+      vocabulary: [
+        littleEndian(vocabulary.offsets), littleEndian(vocabulary.ids),
+        littleEndian(contents.specialTokens.entries.map(\.id.rawValue)), vocabulary.arena,
+      ])
+    header.checksum = checksum(header, parts)
     var bytes: [UInt8] = []
     bytes.reserveCapacity(size)
-    bytes += encoded(header)
-    for part in parts.dropFirst() + files { bytes += part }
+    for part in [encoded(header)] + parts.table + parts.vocabulary + files { bytes += part }
     guard let name = name(of: sources) else {
       throw FormatError(file: path, place: .file, message: "has been removed meanwhile")
     }
     return (name, bytes)
   }
 
-  /// Of parts one after the other.
-  static func checksum(_ parts: [[UInt8]]) -> UInt64 {
+  /// Parts that are read at the same time.
+  struct Parts {
+    /// The tokens of bytes; the table of merges.
+    var table: [[UInt8]]
+    /// Offsets; ids; ids of special tokens; the bytes of all tokens.
+    var vocabulary: [[UInt8]]
+  }
+
+  /// Of the header and the parts.
+  static func checksum(_ header: Header, _ parts: Parts) -> UInt64 {
+    var (table, vocabulary) = (Checksum(), Checksum())
+    for part in parts.table { unsafe part.withUnsafeBytes { unsafe table.add($0) } }
+    for part in parts.vocabulary { unsafe part.withUnsafeBytes { unsafe vocabulary.add($0) } }
+    return checksum(header, table, vocabulary)
+  }
+
+  /// The same, of the parts' own sums.
+  static func checksum(_ header: Header, _ table: Checksum, _ vocabulary: Checksum) -> UInt64 {
     var sum = Checksum()
-    for part in parts { unsafe part.withUnsafeBytes { unsafe sum.add($0) } }
+    let bytes =
+      Array(encoded(header)[Header.checked...]) + littleEndian([table.value, vocabulary.value])
+    unsafe bytes.withUnsafeBytes { unsafe sum.add($0) }
     return sum.value
   }
 

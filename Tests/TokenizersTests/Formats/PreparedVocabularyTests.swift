@@ -147,15 +147,15 @@ struct PreparedVocabularyTests {
     }
   }
 
-  /// The byte lengths of the parts that the checksum is made of, behind the header.
+  /// The parts of a prepared form behind its header: bytes, table, offsets, ids, special, arena.
   private func parts(_ bytes: [UInt8], _ contents: PreparedVocabulary.Contents) -> [[UInt8]] {
     let vocabulary = contents.vocabulary
     let counts = [
-      48, 1024, contents.table.preparable?.bytes.count ?? 0, 4 * (vocabulary.count + 1),
+      1024, contents.table.preparable?.bytes.count ?? 0, 4 * (vocabulary.count + 1),
       4 * vocabulary.count, 4 * contents.specialTokens.entries.count, vocabulary.arena.count,
     ]
     var parts: [[UInt8]] = []
-    var start = PreparedVocabulary.Header.checked
+    var start = PreparedVocabulary.Header.size
     for count in counts {
       parts.append(Array(bytes[start..<start + count]))
       start += count
@@ -171,12 +171,9 @@ struct PreparedVocabularyTests {
       var random = SeededRandom(seed: seed)
       let honest = try #require(place.contents)
       var parts = parts(place.bytes, honest)
-      let end =
-        PreparedVocabulary.Header.checked + parts.reduce(0) { $0 + $1.count }
+      let end = PreparedVocabulary.Header.size + parts.reduce(0) { $0 + $1.count }
       for _ in 0..<1 + random.below(6) {
-        // The header seldom: with other counts hardly anything fits.
-        let part = random.below(12) == 0 ? 0 : 1 + random.below(parts.count - 1)
-        if parts[part].isEmpty { continue }
+        let part = random.below(parts.count)
         let word = random.below(parts[part].count / 4)
         let other = random.below(parts[part].count / 4)
         for byte in 0..<4 {
@@ -188,11 +185,14 @@ struct PreparedVocabularyTests {
           }
         }
       }
-      let sum = PreparedVocabulary.checksum(parts)
-      var bytes = Array(place.bytes[..<16])
-      bytes += (0..<8).map { UInt8(truncatingIfNeeded: sum >> (8 * UInt64($0))) }
-      for part in parts { bytes += part }
-      bytes += place.bytes[end...]
+      var header = try #require(PreparedVocabulary.header(of: place.bytes))
+      // Seldom other counts: with them hardly anything fits.
+      if random.below(12) == 0 { header.mergeCount -= 1 }
+      if random.below(12) == 0 { header.bits += 1 - 2 * random.below(2) }
+      header.checksum = PreparedVocabulary.checksum(
+        header, .init(table: Array(parts[..<2]), vocabulary: Array(parts[2...])))
+      let bytes =
+        PreparedVocabulary.encoded(header) + parts.flatMap { $0 } + place.bytes[end...]
       guard try place.contents(bytes) != nil else { return }
       for engine in Engine.available {
         let tokenizer = try place.tokenizer(prepared: true, engine)
