@@ -51,14 +51,14 @@ struct PlainArgumentsTests {
   @Test(.tags(.property)) func theSameAsTheParser() {
     var random = SeededRandom(seed: 1)
     var understood = 0
-    for _ in 0..<6_000 {
+    for _ in 0..<600 {
       let line = line(&random)
       guard let plain = plain(line) else { continue }
       understood += 1
       #expect(plain == parsed(line), "\(line)")
     }
     // Else nothing has been compared.
-    #expect(understood > 1_000)
+    #expect(understood > 100)
   }
 
   /// What scripts consist of is plain: these would be read by the parser for no reason.
