@@ -22,6 +22,7 @@
 #define BLOCK_VECTORS 1
 #include "minilm_body.h"
 #include "minilm_layers.h"
+#include "minilm_sampling.h"
 #include "minilm_attention.h"
 #undef NAME
 
@@ -34,6 +35,7 @@
 #define BLOCK_VECTORS 1
 #include "minilm_body.h"
 #include "minilm_layers.h"
+#include "minilm_sampling.h"
 #include "minilm_attention.h"
 #undef NAME
 #pragma clang attribute pop
@@ -56,6 +58,7 @@ static inline __attribute__((always_inline)) reciprocal_lanes minilm_avx512_reci
 #define BLOCK_VECTORS 2
 #include "minilm_body.h"
 #include "minilm_layers.h"
+#include "minilm_sampling.h"
 #include "minilm_attention.h"
 #undef NAME
 #pragma clang attribute pop
@@ -177,6 +180,14 @@ void minilm_small_product_at(int level, const struct minilm_small_product *produ
   CHOOSE(level, small_product, product)
 }
 
+void minilm_attend(const struct minilm_attend *attend) {
+  CHOOSE(minilm_level(), attend, attend)
+}
+
+void minilm_attend_at(int level, const struct minilm_attend *attend) {
+  CHOOSE(level, attend, attend)
+}
+
 void minilm_transpose(const float *x, size_t stride, size_t rows, size_t columns, float *y,
                       size_t y_stride) {
   CHOOSE(minilm_level(), transpose, x, stride, rows, columns, y, y_stride)
@@ -190,14 +201,22 @@ void minilm_column_sums(const float *x, size_t rows, size_t columns, float *sums
   CHOOSE(minilm_level(), column_sums, x, rows, columns, sums)
 }
 
-void minilm_vector_matrix(const float *x, const float *w, size_t stride, const float *bias,
-                          float *y, size_t inputs, size_t outputs) {
-  CHOOSE(minilm_level(), vector_matrix, x, w, stride, bias, y, inputs, outputs)
+void minilm_vectors_matrix(const float *x, size_t x_stride, size_t count, const float *w,
+                           size_t stride, const float *bias, float *y, size_t y_stride,
+                           size_t inputs, size_t outputs) {
+  CHOOSE(minilm_level(), vectors_matrix, x, x_stride, count, w, stride, bias, y, y_stride, inputs,
+         outputs)
 }
 
-void minilm_matrix_vector(const float *w, const float *x, float *y, size_t outputs,
-                          size_t inputs) {
-  CHOOSE(minilm_level(), matrix_vector, w, x, y, outputs, inputs)
+void minilm_vectors_matrix_at(int level, const float *x, size_t x_stride, size_t count,
+                              const float *w, size_t stride, const float *bias, float *y,
+                              size_t y_stride, size_t inputs, size_t outputs) {
+  CHOOSE(level, vectors_matrix, x, x_stride, count, w, stride, bias, y, y_stride, inputs, outputs)
+}
+
+void minilm_matrix_vectors(const float *w, const float *x, size_t x_stride, size_t count, float *y,
+                           size_t y_stride, size_t outputs, size_t inputs) {
+  CHOOSE(minilm_level(), matrix_vectors, w, x, x_stride, count, y, y_stride, outputs, inputs)
 }
 
 void minilm_drop(float *y, const float *x, size_t count, const struct minilm_dropout *settings) {
