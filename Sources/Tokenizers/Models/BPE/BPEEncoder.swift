@@ -3,8 +3,8 @@
 /// Owned by one thread. Scratch memory and caches are kept from text to text, so that nothing is
 /// allocated for a pre-token that was seen before.
 final class BPEEncoder: TokenEncoder {
-  /// Ends of pre-tokens found at a time: 8 KiB of them, which stay in the first-level cache.
-  private static let batch = 1024
+  /// Ends of pre-tokens found at a time.
+  private static let batch = PreTokenEncoder.group
 
   private let preTokenizer: any PreTokenizer
   private var preTokenEncoder: PreTokenEncoder
