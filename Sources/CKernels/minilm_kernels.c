@@ -53,6 +53,17 @@ static inline __attribute__((always_inline)) reciprocal_lanes minilm_avx512_reci
       __builtin_ia32_rcp14ps512_mask(x, (reciprocal_lanes){}, (unsigned short)-1);
   return r * (2.0f - x * r);
 }
+// The second where one is a NaN.
+#define SMALLER(a, b) __builtin_ia32_minps512(a, b, 4)
+// p * 2^n, infinite or denormal where it has to be; 0 where x is below what e^x is normal for.
+#define SCALED(x, p, n) minilm_avx512_scaled(x, p, n)
+static inline __attribute__((always_inline)) reciprocal_lanes minilm_avx512_scaled(
+    reciprocal_lanes x, reciprocal_lanes p, reciprocal_lanes n) {
+  // 5: not less than, or a NaN. 4: rounding as it is set.
+  const unsigned short normal = __builtin_ia32_cmpps512_mask(
+      x, (reciprocal_lanes){} - 87.336544f, 5, (unsigned short)-1, 4);
+  return __builtin_ia32_scalefps512_mask(p, n, (reciprocal_lanes){}, normal, 4);
+}
 #define NAME(name) minilm_avx512_##name
 #define BLOCK_ROWS 8
 #define BLOCK_VECTORS 2
