@@ -32,6 +32,7 @@ endif
 build:
 	scripts/setup --check
 	$(SWIFT) build $(RELEASE) --product tokenize
+	.build/release/tokenize prepare --quiet --vocab vocabs/gpt2 --output .build/release/prepared
 
 # The first build is what the tests of the program run; the second adds the tests themselves.
 test: setup

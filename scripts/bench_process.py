@@ -13,11 +13,12 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
-def run(command, stdout=subprocess.DEVNULL):
+def run(command, stdout=subprocess.DEVNULL, environment=None):
     """Runs a command alone; seconds from start to end, peak memory in bytes, exit status."""
+    environment = {**os.environ, **(environment or {})}
     with tempfile.TemporaryFile() as errors:
         start = time.perf_counter()
-        process = subprocess.Popen(command, stdout=stdout, stderr=errors, cwd=ROOT)
+        process = subprocess.Popen(command, stdout=stdout, stderr=errors, cwd=ROOT, env=environment)
         text = process.stdout.read() if process.stdout else b""
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - start

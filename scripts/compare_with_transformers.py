@@ -59,12 +59,17 @@ with tempfile.TemporaryDirectory() as name:
     vocabulary = json.loads((folder / "run/config.json").read_text())["vocab_size"]
     config = transformers.GPT2Config(vocab_size=vocabulary, n_positions=BLOCK, n_embd=48, n_layer=3, n_head=6,
                                      initializer_range=0.2, bos_token_id=None, eos_token_id=None)
-    transformers.GPT2LMHeadModel(config).save_pretrained(folder / "theirs")
-    (folder / "theirs/tokenizer").mkdir()
-    for file in (folder / "run/tokenizer").iterdir():
-        (folder / "theirs/tokenizer" / file.name).write_bytes(file.read_bytes())
-    ours, theirs = our_loss(folder / "theirs"), their_loss(folder / "theirs", ids)
-    print(f"saved by transformers: {ours:.6f} here, {theirs:.6f} there")
-    worst = max(worst, abs(ours - theirs))
+    model = transformers.GPT2LMHeadModel(config)
+    for place, size in (("theirs", "1GB"), ("shards", "100KB")):
+        model.save_pretrained(folder / place, max_shard_size=size)
+        files = len(list((folder / place).glob("*.safetensors")))
+        if (files > 1) != (place == "shards"):
+            sys.exit(f"transformers made {files} files of at most {size}")
+        (folder / place / "tokenizer").mkdir()
+        for file in (folder / "run/tokenizer").iterdir():
+            (folder / place / "tokenizer" / file.name).write_bytes(file.read_bytes())
+        ours, theirs = our_loss(folder / place), their_loss(folder / place, ids)
+        print(f"saved by transformers in {files} files: {ours:.6f} here, {theirs:.6f} there")
+        worst = max(worst, abs(ours - theirs))
 if worst > 1e-4:
     sys.exit(f"the largest difference is {worst}")

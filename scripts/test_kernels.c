@@ -134,7 +134,8 @@ static uint32_t crc32c(uint32_t sum, uint64_t word) {
   return sum;
 }
 
-static void check_keys(const uint8_t *text, size_t count, uint64_t seed) {
+// By the plain kernel and by another one: the same keys, ids and misses.
+static void check_keys(int other, const uint8_t *text, size_t count, uint64_t seed) {
   static intptr_t ends[LARGEST];
   size_t n = 0;
   for (size_t place = 0; place < count && n < LARGEST;) {
@@ -142,43 +143,45 @@ static void check_keys(const uint8_t *text, size_t count, uint64_t seed) {
     ends[n++] = (intptr_t)(place < count ? place : count);
   }
   if (n == 0) return;
-  enum { SLOTS = 1 << 13 };
-  static pre_token_slot slots[2][SLOTS];
-  static pre_token_key keys[2][LARGEST];
-  static uint32_t places[2][LARGEST], ids[2][LARGEST + 8];
+  enum { BITS = 13, SLOTS = 1 << BITS };
+  static _Alignas(64) pre_token_slot slots[2][SLOTS];
+  static pre_token_key keys[2][LARGEST + KEY_SLACK];
+  static uint32_t places[2][LARGEST + KEY_SLACK], ids[2][LARGEST + 8];
   static pre_token_miss misses[2][LARGEST];
   size_t written[2] = {0}, missing[2] = {0}, stopped[2];
   const pre_token_batch batch = {text, count, 0, ends, n};
   memset(slots, 0, sizeof slots);
-  for (int hash = 0; hash < 2; hash++) {
-    const pre_token_cache cache = {slots[hash], SLOTS - 1, NULL};
-    keys_fill(hash, &batch, &cache, 0, keys[hash], places[hash]);
+  for (int side = 0; side < 2; side++) {
+    const int kernel = side == 0 ? KEY_KERNEL_PLAIN : other;
+    const pre_token_cache cache = {slots[side], BITS, NULL};
+    keys_fill(kernel, &batch, &cache, 0, keys[side], places[side]);
     for (size_t index = 0; index < n; index++) {
-      const pre_token_key key = keys[hash][index];
-      if (hash == KEY_HASH_CRC32) {
-        const uint32_t sum = crc32c(crc32c(0, key.low), key.high);
-        if (keys_hash_crc32(key) != sum) fail("CRC32", seed);
-        if (places[hash][index] / sizeof(pre_token_slot) != (sum & (SLOTS - 1))) fail("places", seed);
-      }
+      const pre_token_key key = keys[side][index];
+      const uint32_t hash = keys_hash(kernel, key);
+      if (kernel == KEY_KERNEL_CRC32 && hash != crc32c(crc32c(0, key.low), key.high)) fail("CRC32", seed);
+      if (places[side][index] != (hash >> (32 - BITS)) * sizeof(pre_token_slot)) fail("places", seed);
       // Every second pre-token that is its own key is remembered, with an id that follows from it.
       if (key.high >> 56 == 0 || (key.low + key.high) % 2 == 0) continue;
-      size_t slot = places[hash][index] / sizeof(pre_token_slot);
-      while (slots[hash][slot].key.high != 0 && (slots[hash][slot].key.low != key.low ||
-                                                 slots[hash][slot].key.high << 8 != key.high << 8))
-        slot = (slot + 1) % SLOTS;
-      slots[hash][slot].key = (pre_token_key){key.low, key.high | 2ull << 60};
-      slots[hash][slot].payload[0] = (key.low * 7 & 0xFFFF) | (key.low * 11 & 0xFFFF) << 16;
+      const size_t home = places[side][index];
+      size_t place = home;
+      pre_token_slot *slot = slots[side] + place / sizeof *slot;
+      while (slot->key.high != 0 && (slot->key.low != key.low || slot->key.high << 8 != key.high << 8)) {
+        place = slot_after(place, home, sizeof slots[side] - 1);
+        slot = slots[side] + place / sizeof *slot;
+      }
+      slot->key = (pre_token_key){key.low, key.high | 2ull << 60};
+      slot->payload[0] = (key.low * 7 & 0xFFFF) | (key.low * 11 & 0xFFFF) << 16;
     }
-    stopped[hash] = keys_find(hash, &batch, &cache, keys[hash], places[hash], 1, 0, ids[hash], &written[hash],
-                              misses[hash], &missing[hash]);
+    stopped[side] = keys_find(kernel, &batch, &cache, keys[side], places[side], 1, 0, ids[side], &written[side],
+                              misses[side], &missing[side]);
   }
   if (memcmp(keys[0], keys[1], n * sizeof **keys)) fail("keys", seed);
   if (stopped[0] != stopped[1] || written[0] != written[1] || missing[0] != missing[1] ||
       memcmp(ids[0], ids[1], written[0] * sizeof **ids))
     fail("look-ups", seed);
   for (size_t index = 0; index < missing[0]; index++) {
-    if (misses[0][index].index != misses[1][index].index || misses[0][index].gap != misses[1][index].gap)
-      fail("misses", seed);
+    const pre_token_miss *one = &misses[0][index], *two = &misses[1][index];
+    if (one->index != two->index || one->gap != two->gap || one->first != two->first) fail("misses", seed);
   }
 }
 
@@ -194,12 +197,14 @@ int main(void) {
     memcpy(copy, text, count);
     check_splitting(copy, count, seed);
     check_utf8(copy, count, seed);
-    if (keys_have_crc32()) check_keys(copy, count, seed);
+    for (int kernel = KEY_KERNEL_PLAIN + 1; kernel <= KEY_KERNEL_AVX512; kernel++) {
+      if (keys_have_kernel(kernel)) check_keys(kernel, copy, count, seed);
+    }
     free(copy);
     bytes += count;
   }
   printf("%d texts, %zu bytes: splitting at levels 0 to %d, UTF-8 %s, keys %s: no difference\n", ROUNDS, bytes,
          split_best_level(), utf8_has_vectors() ? "by vectors" : "without vectors",
-         keys_have_crc32() ? "by CRC32" : "not compared, there is no CRC32");
+         keys_have_kernel(KEY_KERNEL_CRC32) ? "by CRC32" : "not compared, there is no CRC32");
   return 0;
 }

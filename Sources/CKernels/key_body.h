@@ -1,5 +1,10 @@
-// Making keys and looking them up, included once for each set of instructions: KERNEL names the functions, of
-// which KERNEL(hash) is there before.
+// Making keys and looking them up one by one, included once for each set of instructions: KERNEL names the functions,
+// of which KERNEL(hash) is there before.
+
+static inline __attribute__((always_inline)) uint32_t KERNEL(place)(pre_token_key key, uint32_t bits) {
+  // A table has at least two slots.
+  return KERNEL(hash)(key) >> (32 - bits) << 5;
+}
 
 // `at_end`: whether sixteen bytes from the start of a pre-token may be more than the text has.
 static inline __attribute__((always_inline)) void KERNEL(fill_keys)(
@@ -8,7 +13,7 @@ static inline __attribute__((always_inline)) void KERNEL(fill_keys)(
   const uint8_t *text = batch->text;
   const intptr_t *ends = batch->ends;
   const char *slots = (const char *)cache->slots;
-  const uint32_t mask = cache->mask * (uint32_t)sizeof(pre_token_slot);
+  const uint32_t bits = cache->bits;
   size_t start = index == 0 ? batch->start : (size_t)ends[index - 1];
   for (const size_t n = batch->n; index < n; index++) {
     const size_t end = (size_t)ends[index];
@@ -30,7 +35,7 @@ static inline __attribute__((always_inline)) void KERNEL(fill_keys)(
     } else {
       key = long_key(text + start, length);
     }
-    const uint32_t place = KERNEL(hash)(key) * (uint32_t)sizeof(pre_token_slot) & mask;
+    const uint32_t place = KERNEL(place)(key, bits);
     keys[index] = key;
     places[index] = place;
     __builtin_prefetch(slots + place, 0, 3);
@@ -40,86 +45,39 @@ static inline __attribute__((always_inline)) void KERNEL(fill_keys)(
 
 static void KERNEL(fill)(const pre_token_batch *batch, const pre_token_cache *cache, size_t index,
                          pre_token_key *keys, uint32_t *places) {
-  // No pre-token begins behind the last end.
-  if (index < batch->n && (size_t)batch->ends[batch->n - 1] + 16 <= batch->count) {
+  if (has_room_behind(batch, index)) {
     KERNEL(fill_keys)(batch, cache, index, keys, places, 0);
   } else {
     KERNEL(fill_keys)(batch, cache, index, keys, places, 1);
   }
 }
 
-static inline __attribute__((always_inline)) size_t KERNEL(find_ids)(
-    const pre_token_batch *batch, const pre_token_cache *cache, const pre_token_key *keys,
-    const uint32_t *places, const int is_narrow, size_t index, uint32_t *ids, size_t *written,
-    pre_token_miss *misses, size_t *missing) {
-  const pre_token_slot *slots = cache->slots;
-  const uint8_t *arena = cache->arena;
-  const size_t mask = (size_t)cache->mask * sizeof(pre_token_slot), n = batch->n;
-  uint32_t *output = ids + *written;
-  size_t missed = *missing;
-  for (; index < n; index++) {
-    const uint64_t low = keys[index].low, high = keys[index].high;
+static inline __attribute__((always_inline)) size_t KERNEL(find_ids)(const key_search search, key_output *output,
+                                                                     size_t index, const int is_narrow) {
+  char *slots = (char *)search.cache->slots;
+  uint32_t *ids = output->ids;
+  for (const size_t n = search.batch->n; index < n; index++) {
+    const uint64_t low = search.keys[index].low, high = search.keys[index].high;
     // In bytes: an index would have to be multiplied each time.
-    size_t place = places[index];
-    const pre_token_slot *slot;
-    uint64_t difference;
-  walk:
-    while (1) {
-      slot = (const pre_token_slot *)((const char *)slots + place);
-      difference = slot->key.high ^ high;
-      if (__builtin_expect(((slot->key.low ^ low) | difference << 4) == 0, 1)) break;
-      if (slot->key.high == 0) goto missing;
-      place = (place + sizeof *slot) & mask;
+    const pre_token_slot *slot = (const pre_token_slot *)(slots + search.places[index]);
+    const uint64_t difference = slot->key.high ^ high;
+    if (__builtin_expect(((slot->key.low ^ low) | difference << 4) == 0 && difference >> 60 < SLOT_CLAIMED, 1)) {
+      ids = copy_inline(slot, difference >> 60, ids, is_narrow);
+    } else {
+      output->ids = ids;
+      const int is_found = walk(search, output, index, is_narrow);
+      ids = output->ids;
+      if (!is_found) break;
     }
-    const uint64_t code = difference >> 60;
-    if (__builtin_expect(code != SLOT_IN_ARENA, 1)) {
-      // All that there is room for is written: no branch depends on how many ids there are.
-      if (is_narrow) {
-        uint16_t narrow[SLOT_NARROW_IDS];
-        memcpy(narrow, slot->payload, sizeof narrow);
-        for (unsigned number = 0; number < SLOT_NARROW_IDS; number++) output[number] = narrow[number];
-      } else {
-        memcpy(output, slot->payload, sizeof slot->payload);
-      }
-      output += code;
-      continue;
-    }
-    const uint64_t reference = slot->payload[0];
-    const uint8_t *source = arena + (uint32_t)reference;
-    const size_t number = reference >> 32;
-    if (high >> 56 == 0) {
-      // Of a long pre-token the key is but a hash: another one may have the same.
-      const size_t length = high;
-      const size_t begin = index == 0 ? batch->start : (size_t)batch->ends[index - 1];
-      if (!is_equal(batch->text + begin, source, length)) {
-        place = (place + sizeof *slot) & mask;
-        goto walk;
-      }
-      source += (length + 3) & ~(size_t)3;
-    }
-    // Four at a time: up to three too many are read and written, for which both sides have room.
-    for (size_t done = 0; done < number; done += 4) memcpy(output + done, source + 4 * done, 16);
-    output += number;
-    continue;
-  missing:
-    if (high == KEY_TOO_LONG) break;
-    misses[missed++] = (pre_token_miss){(uint32_t)index, (uint32_t)(output - ids), 0, 0};
   }
-  *written = (size_t)(output - ids);
-  *missing = missed;
+  output->ids = ids;
   return index;
 }
 
-static size_t KERNEL(find_narrow)(const pre_token_batch *batch, const pre_token_cache *cache,
-                                  const pre_token_key *keys, const uint32_t *places, size_t index,
-                                  uint32_t *ids, size_t *written, pre_token_miss *misses,
-                                  size_t *missing) {
-  return KERNEL(find_ids)(batch, cache, keys, places, 1, index, ids, written, misses, missing);
+static size_t KERNEL(find_narrow)(const key_search search, key_output *output, size_t index) {
+  return KERNEL(find_ids)(search, output, index, 1);
 }
 
-static size_t KERNEL(find_wide)(const pre_token_batch *batch, const pre_token_cache *cache,
-                                const pre_token_key *keys, const uint32_t *places, size_t index,
-                                uint32_t *ids, size_t *written, pre_token_miss *misses,
-                                size_t *missing) {
-  return KERNEL(find_ids)(batch, cache, keys, places, 0, index, ids, written, misses, missing);
+static size_t KERNEL(find_wide)(const key_search search, key_output *output, size_t index) {
+  return KERNEL(find_ids)(search, output, index, 0);
 }

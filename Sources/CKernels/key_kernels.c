@@ -1,4 +1,4 @@
-// Keys of pre-tokens and their look-up: see key_body.h.
+// Keys of pre-tokens and their look-up: see key_body.h, and key_vectors.h for eight at a time.
 #include "key_kernels.h"
 
 #include <string.h>
@@ -56,7 +56,31 @@ static const pre_token_key bytes_of_length[KEY_LONGEST_INLINE + 1] = {
     {UINT64_MAX, 0xFFFFFFFFFFFFFF},
 };
 
-// Whether the bytes of a pre-token, which are more than eight, are those in the arena.
+// Whether sixteen bytes may be read from where each pre-token begins: none begins behind the last end.
+static inline int has_room_behind(const pre_token_batch *batch, size_t index) {
+  return index < batch->n && (size_t)batch->ends[batch->n - 1] + 16 <= batch->count;
+}
+
+// What is looked up, and where.
+typedef struct {
+  const pre_token_batch *batch;
+  const pre_token_cache *cache;
+  const pre_token_key *keys;
+  const uint32_t *places;
+} key_search;
+
+// What comes of it.
+typedef struct {
+  uint32_t *first, *ids;  // where ids begin, and where the next one goes
+  pre_token_miss *misses;
+  size_t missing;
+} key_output;
+
+static inline const uint8_t *bytes_of(const pre_token_batch *batch, size_t index) {
+  return batch->text + (index == 0 ? batch->start : (size_t)batch->ends[index - 1]);
+}
+
+// Whether the bytes of a pre-token, which are more than eight, are those at `kept`.
 static inline int is_equal(const uint8_t *bytes, const uint8_t *kept, size_t length) {
   for (size_t offset = 0; offset + 8 < length; offset += 8) {
     if (load8(bytes + offset) != load8(kept + offset)) return 0;
@@ -64,9 +88,82 @@ static inline int is_equal(const uint8_t *bytes, const uint8_t *kept, size_t len
   return load8(bytes + length - 8) == load8(kept + length - 8);
 }
 
+// All that a slot has room for is written: no branch depends on how many ids there are.
+static inline __attribute__((always_inline)) uint32_t *copy_inline(const pre_token_slot *slot, uint64_t count,
+                                                                   uint32_t *ids, const int is_narrow) {
+  if (is_narrow) {
+    uint16_t narrow[SLOT_NARROW_IDS];
+    memcpy(narrow, slot->payload, sizeof narrow);
+    for (unsigned number = 0; number < SLOT_NARROW_IDS; number++) ids[number] = narrow[number];
+  } else {
+    memcpy(ids, slot->payload, sizeof slot->payload);
+  }
+  return ids + count;
+}
+
+// Copies ids from the arena; 0 if they are another pre-token's, of which the key is the same hash.
+static inline int copy_from_arena(const key_search search, size_t index, uint64_t reference, key_output *output) {
+  const uint8_t *source = search.cache->arena + (uint32_t)reference;
+  const size_t count = reference >> 32, high = search.keys[index].high;
+  if (high >> 56 == 0) {
+    if (!is_equal(bytes_of(search.batch, index), source, high)) return 0;
+    source += (high + 3) & ~(size_t)3;
+  }
+  // Four at a time: up to three too many are read and written, for which both sides have room.
+  for (size_t done = 0; done < count; done += 4) memcpy(output->ids + done, source + 4 * done, 16);
+  output->ids += count;
+  return 1;
+}
+
+// Notes that the ids of a pre-token are missing, which has claimed a slot by itself or before.
+static inline void note_miss(key_output *output, size_t index, size_t slot, size_t first) {
+  output->misses[output->missing++] = (pre_token_miss){
+      .index = (uint32_t)index,
+      .gap = (uint32_t)(output->ids - output->first),
+      .slot = (uint32_t)slot,
+      .first = (uint32_t)first,
+  };
+}
+
+// Looks a pre-token up from its home on, whatever there is; 0 if it is too long for the cache.
+static __attribute__((noinline)) int walk(const key_search search, key_output *output, size_t index,
+                                          int is_narrow) {
+  const uint64_t low = search.keys[index].low, high = search.keys[index].high;
+  const size_t home = search.places[index], mask = ((size_t)sizeof(pre_token_slot) << search.cache->bits) - 1;
+  for (size_t place = home;; place = slot_after(place, home, mask)) {
+    pre_token_slot *slot = (pre_token_slot *)((char *)search.cache->slots + place);
+    if (slot->key.high == 0) {
+      if (high == KEY_TOO_LONG) return 0;
+      slot->key = (pre_token_key){low, high | (uint64_t)SLOT_CLAIMED << 60};
+      slot->payload[0] = output->missing;
+      note_miss(output, index, place, output->missing);
+      return 1;
+    }
+    const uint64_t difference = slot->key.high ^ high;
+    if (((slot->key.low ^ low) | difference << 4) != 0) continue;
+    const uint64_t code = difference >> 60;
+    if (code == SLOT_CLAIMED) {
+      const size_t first = slot->payload[0];
+      if (high >> 56 == 0) {
+        // Of a long pre-token the key is but a hash: another one may have the same.
+        const uint8_t *other = bytes_of(search.batch, output->misses[first].index);
+        if (!is_equal(bytes_of(search.batch, index), other, high)) continue;
+      }
+      note_miss(output, index, place, first);
+      return 1;
+    }
+    if (code == SLOT_IN_ARENA) {
+      if (copy_from_arena(search, index, slot->payload[0], output)) return 1;
+      continue;
+    }
+    output->ids = copy_inline(slot, code, output->ids, is_narrow);
+    return 1;
+  }
+}
+
+// The highest bits depend on all of the key.
 static inline __attribute__((always_inline)) uint32_t hash_multiplied(pre_token_key key) {
-  const uint64_t mixed = (key.low ^ key.high * 0x9E3779B97F4A7C15u) * 0xD6E8FEB86659FD93u;
-  return (uint32_t)((mixed ^ mixed >> 32) * 0x9E3779B97F4A7C15u >> 32);
+  return (uint32_t)((key.low ^ key.high * 0x9E3779B97F4A7C15u) * 0xD6E8FEB86659FD93u >> 32);
 }
 
 #define KERNEL(name) name##_multiplied
@@ -83,13 +180,21 @@ static inline __attribute__((always_inline)) uint32_t hash_crc32(pre_token_key k
 #include "key_body.h"
 #undef KERNEL
 
-uint32_t keys_hash_crc32(pre_token_key key) { return hash_crc32(key); }
+static uint32_t hash_by_crc32(pre_token_key key) { return hash_crc32(key); }
 #pragma clang attribute pop
 
-int keys_have_crc32(void) {
+#include "key_vectors.h"
+
+int keys_have_kernel(int kernel) {
   __builtin_cpu_init();
-  return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("bmi2") &&
-         __builtin_cpu_supports("avx2");
+  switch (kernel) {
+    case KEY_KERNEL_PLAIN: return 1;
+    case KEY_KERNEL_CRC32:
+      return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("avx2");
+    default:
+      return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+             __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("bmi2");
+  }
 }
 #elif defined(__aarch64__)
 #pragma clang attribute push(__attribute__((target("crc"))), apply_to = function)
@@ -101,10 +206,15 @@ static inline __attribute__((always_inline)) uint32_t hash_crc32(pre_token_key k
 #include "key_body.h"
 #undef KERNEL
 
-uint32_t keys_hash_crc32(pre_token_key key) { return hash_crc32(key); }
+static uint32_t hash_by_crc32(pre_token_key key) { return hash_crc32(key); }
 #pragma clang attribute pop
 
-int keys_have_crc32(void) {
+#define fill_avx512 fill_multiplied
+#define find_narrow_avx512 find_narrow_multiplied
+#define find_wide_avx512 find_wide_multiplied
+
+int keys_have_kernel(int kernel) {
+  if (kernel != KEY_KERNEL_CRC32) return kernel == KEY_KERNEL_PLAIN;
 #if defined(__linux__)
   // The bit of AT_HWCAP that says so.
   return (getauxval(AT_HWCAP) >> 7 & 1) != 0;
@@ -119,25 +229,39 @@ int keys_have_crc32(void) {
 #define fill_crc32 fill_multiplied
 #define find_narrow_crc32 find_narrow_multiplied
 #define find_wide_crc32 find_wide_multiplied
-int keys_have_crc32(void) { return 0; }
-
-uint32_t keys_hash_crc32(pre_token_key key) {
-  (void)key;
-  __builtin_trap();
-}
+#define fill_avx512 fill_multiplied
+#define find_narrow_avx512 find_narrow_multiplied
+#define find_wide_avx512 find_wide_multiplied
+#define hash_by_crc32 hash_multiplied
+int keys_have_kernel(int kernel) { return kernel == KEY_KERNEL_PLAIN; }
 #endif
 
-void keys_fill(int hash, const pre_token_batch *batch, const pre_token_cache *cache, size_t index,
-               pre_token_key *keys, uint32_t *places) {
-  (hash == KEY_HASH_CRC32 ? fill_crc32 : fill_multiplied)(batch, cache, index, keys, places);
+uint32_t keys_hash(int kernel, pre_token_key key) {
+  return kernel == KEY_KERNEL_CRC32 ? hash_by_crc32(key) : hash_multiplied(key);
 }
 
-size_t keys_find(int hash, const pre_token_batch *batch, const pre_token_cache *cache,
+void keys_fill(int kernel, const pre_token_batch *batch, const pre_token_cache *cache, size_t index,
+               pre_token_key *keys, uint32_t *places) {
+  switch (kernel) {
+    case KEY_KERNEL_AVX512: return fill_avx512(batch, cache, index, keys, places);
+    case KEY_KERNEL_CRC32: return fill_crc32(batch, cache, index, keys, places);
+    default: return fill_multiplied(batch, cache, index, keys, places);
+  }
+}
+
+size_t keys_find(int kernel, const pre_token_batch *batch, const pre_token_cache *cache,
                  const pre_token_key *keys, const uint32_t *places, int is_narrow, size_t index,
                  uint32_t *ids, size_t *written, pre_token_miss *misses, size_t *missing) {
-  if (hash == KEY_HASH_CRC32)
-    return (is_narrow ? find_narrow_crc32 : find_wide_crc32)(batch, cache, keys, places, index, ids,
-                                                            written, misses, missing);
-  return (is_narrow ? find_narrow_multiplied : find_wide_multiplied)(batch, cache, keys, places, index,
-                                                                    ids, written, misses, missing);
+  const key_search search = {batch, cache, keys, places};
+  key_output output = {ids, ids + *written, misses, *missing};
+  switch (kernel) {
+    case KEY_KERNEL_AVX512:
+      index = (is_narrow ? find_narrow_avx512 : find_wide_avx512)(search, &output, index);
+      break;
+    case KEY_KERNEL_CRC32: index = (is_narrow ? find_narrow_crc32 : find_wide_crc32)(search, &output, index); break;
+    default: index = (is_narrow ? find_narrow_multiplied : find_wide_multiplied)(search, &output, index);
+  }
+  *written = (size_t)(output.ids - ids);
+  *missing = output.missing;
+  return index;
 }

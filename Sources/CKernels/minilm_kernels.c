@@ -22,6 +22,7 @@
 #define BLOCK_VECTORS 1
 #include "minilm_body.h"
 #include "minilm_layers.h"
+#include "minilm_sampling.h"
 #include "minilm_attention.h"
 #undef NAME
 
@@ -34,6 +35,7 @@
 #define BLOCK_VECTORS 1
 #include "minilm_body.h"
 #include "minilm_layers.h"
+#include "minilm_sampling.h"
 #include "minilm_attention.h"
 #undef NAME
 #pragma clang attribute pop
@@ -51,11 +53,23 @@ static inline __attribute__((always_inline)) reciprocal_lanes minilm_avx512_reci
       __builtin_ia32_rcp14ps512_mask(x, (reciprocal_lanes){}, (unsigned short)-1);
   return r * (2.0f - x * r);
 }
+// The second where one is a NaN.
+#define SMALLER(a, b) __builtin_ia32_minps512(a, b, 4)
+// p * 2^n, infinite or denormal where it has to be; 0 where x is below what e^x is normal for.
+#define SCALED(x, p, n) minilm_avx512_scaled(x, p, n)
+static inline __attribute__((always_inline)) reciprocal_lanes minilm_avx512_scaled(
+    reciprocal_lanes x, reciprocal_lanes p, reciprocal_lanes n) {
+  // 5: not less than, or a NaN. 4: rounding as it is set.
+  const unsigned short normal = __builtin_ia32_cmpps512_mask(
+      x, (reciprocal_lanes){} - 87.336544f, 5, (unsigned short)-1, 4);
+  return __builtin_ia32_scalefps512_mask(p, n, (reciprocal_lanes){}, normal, 4);
+}
 #define NAME(name) minilm_avx512_##name
 #define BLOCK_ROWS 8
 #define BLOCK_VECTORS 2
 #include "minilm_body.h"
 #include "minilm_layers.h"
+#include "minilm_sampling.h"
 #include "minilm_attention.h"
 #undef NAME
 #pragma clang attribute pop
@@ -177,6 +191,14 @@ void minilm_small_product_at(int level, const struct minilm_small_product *produ
   CHOOSE(level, small_product, product)
 }
 
+void minilm_attend(const struct minilm_attend *attend) {
+  CHOOSE(minilm_level(), attend, attend)
+}
+
+void minilm_attend_at(int level, const struct minilm_attend *attend) {
+  CHOOSE(level, attend, attend)
+}
+
 void minilm_transpose(const float *x, size_t stride, size_t rows, size_t columns, float *y,
                       size_t y_stride) {
   CHOOSE(minilm_level(), transpose, x, stride, rows, columns, y, y_stride)
@@ -190,14 +212,22 @@ void minilm_column_sums(const float *x, size_t rows, size_t columns, float *sums
   CHOOSE(minilm_level(), column_sums, x, rows, columns, sums)
 }
 
-void minilm_vector_matrix(const float *x, const float *w, size_t stride, const float *bias,
-                          float *y, size_t inputs, size_t outputs) {
-  CHOOSE(minilm_level(), vector_matrix, x, w, stride, bias, y, inputs, outputs)
+void minilm_vectors_matrix(const float *x, size_t x_stride, size_t count, const float *w,
+                           size_t stride, const float *bias, float *y, size_t y_stride,
+                           size_t inputs, size_t outputs) {
+  CHOOSE(minilm_level(), vectors_matrix, x, x_stride, count, w, stride, bias, y, y_stride, inputs,
+         outputs)
 }
 
-void minilm_matrix_vector(const float *w, const float *x, float *y, size_t outputs,
-                          size_t inputs) {
-  CHOOSE(minilm_level(), matrix_vector, w, x, y, outputs, inputs)
+void minilm_vectors_matrix_at(int level, const float *x, size_t x_stride, size_t count,
+                              const float *w, size_t stride, const float *bias, float *y,
+                              size_t y_stride, size_t inputs, size_t outputs) {
+  CHOOSE(level, vectors_matrix, x, x_stride, count, w, stride, bias, y, y_stride, inputs, outputs)
+}
+
+void minilm_matrix_vectors(const float *w, const float *x, size_t x_stride, size_t count, float *y,
+                           size_t y_stride, size_t outputs, size_t inputs) {
+  CHOOSE(minilm_level(), matrix_vectors, w, x, x_stride, count, y, y_stride, outputs, inputs)
 }
 
 void minilm_drop(float *y, const float *x, size_t count, const struct minilm_dropout *settings) {

@@ -281,40 +281,72 @@ static void NAME(column_sums)(const float *x, size_t rows, size_t columns, float
   }
 }
 
-// Eight rows of W at a time: each is read in order, and y is passed over once for all of them.
-static void NAME(vector_matrix)(const float *x, const float *w, size_t stride,
-                                const float *bias, float *y, size_t inputs, size_t outputs) {
-  if (bias) {
-    memcpy(y, bias, outputs * sizeof(float));
-  } else {
-    memset(y, 0, outputs * sizeof(float));
+// Products of a few rows of x, each by itself: what y is for one row does not depend on how many there are, so
+// that texts sampled side by side are those sampled alone.
+
+// Eight rows of W at a time: each is read in order, and y is passed over once for all of them. What was read
+// serves every row of x.
+static inline __attribute__((always_inline)) void NAME(vectors_matrix_body)(
+    const float *x, size_t x_stride, size_t count, const float *w, size_t stride, const float *bias,
+    float *y, size_t y_stride, size_t inputs, size_t outputs) {
+  for (size_t n = 0; n < count; n++) {
+    if (bias) {
+      memcpy(y + n * y_stride, bias, outputs * sizeof(float));
+    } else {
+      memset(y + n * y_stride, 0, outputs * sizeof(float));
+    }
   }
   size_t i = 0;
   for (; i + 8 <= inputs; i += 8) {
     const float *row = w + i * stride;
     size_t j = 0;
     for (; j + LANES <= outputs; j += LANES) {
-      F16 sum, other = {}, v;
-      NAME(load)(&sum, y + j);
-      for (size_t k = 0; k < 8; k += 2) {
-        NAME(load)(&v, row + k * stride + j);
-        sum = sum + v * x[i + k];
-        NAME(load)(&v, row + (k + 1) * stride + j);
-        other = other + v * x[i + k + 1];
+      F16 v[8];
+      for (size_t k = 0; k < 8; k++) NAME(load)(&v[k], row + k * stride + j);
+      for (size_t n = 0; n < count; n++) {
+        const float *a = x + n * x_stride + i;
+        F16 sum, other = {};
+        NAME(load)(&sum, y + n * y_stride + j);
+        for (size_t k = 0; k < 8; k += 2) {
+          sum = sum + v[k] * a[k];
+          other = other + v[k + 1] * a[k + 1];
+        }
+        sum = sum + other;
+        NAME(store)(y + n * y_stride + j, &sum);
       }
-      sum = sum + other;
-      NAME(store)(y + j, &sum);
     }
     for (; j < outputs; j++) {
-      for (size_t k = 0; k < 8; k++) y[j] += x[i + k] * row[k * stride + j];
+      for (size_t n = 0; n < count; n++) {
+        const float *a = x + n * x_stride + i;
+        for (size_t k = 0; k < 8; k++) y[n * y_stride + j] += a[k] * row[k * stride + j];
+      }
     }
   }
-  for (; i < inputs; i++) NAME(axpy)(y, x[i], w + i * stride, outputs);
+  for (; i < inputs; i++) {
+    for (size_t n = 0; n < count; n++) {
+      NAME(axpy)(y + n * y_stride, x[n * x_stride + i], w + i * stride, outputs);
+    }
+  }
 }
 
-static void NAME(matrix_vector)(const float *w, const float *x, float *y, size_t outputs,
-                                size_t inputs) {
-  for (size_t i = 0; i < outputs; i++) y[i] = NAME(dot)(w + i * inputs, x, inputs);
+static void NAME(vectors_matrix)(const float *x, size_t x_stride, size_t count, const float *w,
+                                 size_t stride, const float *bias, float *y, size_t y_stride,
+                                 size_t inputs, size_t outputs) {
+  // One row without loops over rows.
+  if (count == 1) {
+    NAME(vectors_matrix_body)(x, x_stride, 1, w, stride, bias, y, y_stride, inputs, outputs);
+  } else {
+    NAME(vectors_matrix_body)(x, x_stride, count, w, stride, bias, y, y_stride, inputs, outputs);
+  }
+}
+
+static void NAME(matrix_vectors)(const float *w, const float *x, size_t x_stride, size_t count,
+                                 float *y, size_t y_stride, size_t outputs, size_t inputs) {
+  for (size_t i = 0; i < outputs; i++) {
+    for (size_t n = 0; n < count; n++) {
+      y[n * y_stride + i] = NAME(dot)(w + i * inputs, x + n * x_stride, inputs);
+    }
+  }
 }
 
 static void NAME(drop)(float *y, const float *x, size_t count, const struct minilm_dropout *s,

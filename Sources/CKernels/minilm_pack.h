@@ -45,13 +45,14 @@ static inline void pack_row(const __m512 *x, const __m512 *y, char *out, size_t 
 // Packing of one panel, a quarter of a half unit at a time, so that it can be done beside products: lines
 // `first` ... (rows of the left operand, columns of the right one) and k `start` ..< `end`.
 struct packing {
-  const float *base;
+  const float *base;  // of the first line and k
   size_t stride;
   int transposed;  // whether the pairs run across the rows in memory
   int k_is_inner;  // whether k runs along them
-  size_t first, lines, start, end;
+  size_t lines, end;  // how many lines, at most PANEL, and k
   char *out;
-  size_t done, total;
+  size_t done, total;  // quarters
+  size_t k, half, row;  // of the next quarter
 };
 
 static size_t panels_of(size_t count) { return (count + 31) / 32; }
@@ -65,17 +66,18 @@ static size_t depth_of_blocks(size_t k) {
 // Of `count` lines in all; `start` and `end` as above.
 static void begin_packing(struct packing *p, const struct minilm_operand *operand, int is_left,
                           size_t first, size_t count, size_t start, size_t end, char *out) {
-  p->base = operand->base;
-  p->stride = operand->stride;
-  p->transposed = operand->transposed;
-  p->k_is_inner = is_left != (operand->transposed != 0);
-  p->first = first;
-  p->lines = count - first < PANEL ? count - first : PANEL;
-  p->start = start;
-  p->end = end;
-  p->out = out;
-  p->done = 0;
-  p->total = panels_of(end - start) * 4 * ((p->lines + 15) / 16);
+  const int k_is_inner = is_left != (operand->transposed != 0);
+  const size_t stride = operand->stride;
+  *p = (struct packing){
+      .base = operand->base + (k_is_inner ? first * stride + start : start * stride + first),
+      .stride = stride,
+      .transposed = operand->transposed,
+      .k_is_inner = k_is_inner,
+      .lines = count - first < PANEL ? count - first : PANEL,
+      .end = end - start,
+      .out = out,
+  };
+  p->total = panels_of(p->end) * 4 * ((p->lines + 15) / 16);
 }
 
 static inline __mmask16 lanes(size_t count, size_t start) {
@@ -117,56 +119,35 @@ static inline void transpose(const float *p, size_t stride, size_t first, size_t
 
 static inline size_t rest_of(size_t count, size_t start) { return count > start ? count - start : 0; }
 
-// Asks for what the same quarter of the next unit, or of the next panel, reads. Rows in memory are apart: the
-// processor does not see by itself what comes.
-static inline void pack_ahead(const struct packing *p, size_t k, size_t half, size_t first) {
-  size_t line = p->first + half * 16;
-  k += STEP;
-  if (k >= p->end) {
-    k = p->start;
-    line += PANEL;
-  }
-  const size_t stride = p->stride;
-  const float *x = p->k_is_inner ? p->base + line * stride + k : p->base + k * stride + line;
-  const size_t other = p->k_is_inner ? 16 : 16 * stride;
-  for (size_t row = first; row < first + 4; row++) {
-    __builtin_prefetch(x + row * stride, 0, 3);
-    __builtin_prefetch(x + row * stride + other, 0, 3);
-  }
-}
-
 // Four rows of the three tiles of a half unit.
 static void pack_quarter(struct packing *p) {
-  const size_t per_unit = 4 * ((p->lines + 15) / 16);
-  const size_t unit = p->done / per_unit, half = p->done % per_unit / 4, first = p->done % 4 * 4;
+  const size_t stride = p->stride, k = p->k, line = p->half * 16, first = p->row;
+  char *const out = p->out + k / STEP * UNIT_BYTES + p->half * PARTS * TILE_BYTES;
   p->done++;
-  const size_t k = p->start + unit * STEP;
-  pack_ahead(p, k, half, first);
-  const size_t line = p->first + half * 16, lines = p->lines - half * 16;
-  char *const out = p->out + unit * UNIT_BYTES + half * PARTS * TILE_BYTES;
-  // The pairs are x and y: two blocks of 16 by 16, one 16 k after the other.
-  const size_t stride = p->stride;
-  const size_t x_k = rest_of(p->end, k), y_k = rest_of(p->end, k + 16);
-  const float *x, *y;
-  size_t x_rows, y_rows, x_columns, y_columns;
-  if (p->k_is_inner) {
-    x = p->base + line * stride + k;
-    y = x + 16;
-    x_rows = y_rows = lines;
-    x_columns = x_k;
-    y_columns = y_k;
-  } else {
-    x = p->base + k * stride + line;
-    y = x + 16 * stride;
-    x_rows = x_k;
-    y_rows = y_k;
-    x_columns = y_columns = lines;
+  p->row = (first + 4) % 16;
+  if (p->row == 0) {
+    p->half = !p->half && p->lines > 16;
+    if (!p->half) p->k = k + STEP;
   }
+  // The pairs are x and y: two blocks of 16 by 16, one 16 k after the other.
+  const float *const x = p->base + (p->k_is_inner ? line * stride + k : k * stride + line);
+  const float *const y = x + (p->k_is_inner ? 16 : 16 * stride);
+  const size_t lines = p->lines - line;
+  const size_t x_k = rest_of(p->end, k), y_k = rest_of(p->end, k + 16);
+  const size_t x_rows = p->k_is_inner ? lines : x_k, x_columns = p->k_is_inner ? x_k : lines;
+  const size_t y_rows = p->k_is_inner ? lines : y_k, y_columns = p->k_is_inner ? y_k : lines;
   if (p->transposed) {
     __m512 u[4], v[4];
     transpose(x, stride, first, x_rows, x_columns, u);
     transpose(y, stride, first, y_rows, y_columns, v);
     for (size_t j = 0; j < 4; j++) pack_row(u + j, v + j, out, first + j);
+    return;
+  }
+  if (lines >= 16 && y_k >= 16) {
+    for (size_t row = first; row < first + 4; row++) {
+      const __m512 u = _mm512_loadu_ps(x + row * stride), v = _mm512_loadu_ps(y + row * stride);
+      pack_row(&u, &v, out, row);
+    }
     return;
   }
   const __mmask16 x_mask = lanes(x_columns, 0), y_mask = lanes(y_columns, 0);

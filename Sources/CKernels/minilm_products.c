@@ -20,6 +20,7 @@
 
 enum {
   RESIDENT_LINES = 384,
+  SMALL_BYTES = 400 << 10,  // what stays in the second level of cache beside all else
   SCRATCH_BYTES = (2 + RESIDENT_LINES / PANEL) * PANEL_BYTES,
 };
 
@@ -90,50 +91,73 @@ void minilm_pack_right(const struct minilm_operand *b, size_t k, size_t n, size_
   }
 }
 
-// One operand, the resident one, is packed for a block of k and stays in the second level of cache; panels
-// of the other, the streamed one, are packed one at a time, each while the one before it is multiplied.
+// One operand, the resident one, lies packed in the second level of cache for a block of k; panels of the
+// other, the streamed one, come one at a time, and each is multiplied by all of it. What has not been packed
+// before and is streamed is packed a panel ahead. What has, weights, is resident where it is small; where it
+// is large it is streamed, asked for a panel ahead, and so is read from beyond the second level once and not
+// once for each panel of the other operand.
 struct product {
   const struct minilm_operand *streamed, *resident;
   int streamed_is_left;
   size_t streamed_lines, resident_lines;
+  char *streamed_panels;  // of one block of k, where they have been packed before
   char *resident_panels;  // of one block of k
   char *buffers;          // two panels
   float *c;
   size_t stride;
 };
 
+// Makes panel `line` of the streamed operand the next one; beside it work is done at `places` places.
+static void begin_panel(const struct product *p, size_t line, size_t start, size_t end, char *out,
+                        size_t places, struct beside *beside) {
+  if (p->streamed_panels) {
+    const size_t bytes = panels_of(end - start) * UNIT_BYTES;
+    char *const panel = p->streamed_panels + line / PANEL * bytes;
+    *beside = (struct beside){
+        .packing = {.out = panel},
+        .coming = panel,
+        .lines = bytes / 64,
+        .lines_at_once = (bytes / 64 + places - 1) / places,
+    };
+  } else {
+    begin_packing(&beside->packing, p->streamed, p->streamed_is_left, line, p->streamed_lines, start,
+                  end, out);
+    beside->quota = (beside->packing.total + places - 1) / places;
+  }
+}
+
 static void multiply_depth(const struct product *p, size_t start, size_t depth, size_t first_line,
                            size_t last_line, int add) {
   const size_t steps = panels_of(depth), end = start + depth;
   const size_t residents = panels_of(last_line - first_line);
-  struct packing packing;
-  begin_packing(&packing, p->streamed, p->streamed_is_left, 0, p->streamed_lines, start, end,
-                p->buffers);
-  finish_packing(&packing);
+  const size_t places = residents * steps * PLACES;
+  struct beside beside = {0};
+  begin_panel(p, 0, start, end, p->buffers, places, &beside);
+  finish_packing(&beside.packing);
   for (size_t line = 0; line < p->streamed_lines; line += PANEL) {
-    char *const panel = packing.out;
-    char *const other = panel == p->buffers ? p->buffers + PANEL_BYTES : p->buffers;
+    char *const panel = beside.packing.out;
+    beside.lines = 0;
     if (line + PANEL < p->streamed_lines) {
-      begin_packing(&packing, p->streamed, p->streamed_is_left, line + PANEL, p->streamed_lines,
-                    start, end, other);
+      char *const other = panel == p->buffers ? p->buffers + PANEL_BYTES : p->buffers;
+      begin_panel(p, line + PANEL, start, end, other, places, &beside);
     }
-    const size_t quota = (packing.total + residents * steps * 3 - 1) / (residents * steps * 3);
     for (size_t i = 0; i < residents; i++) {
       char *const resident = p->resident_panels + i * steps * UNIT_BYTES;
       const size_t at = first_line + i * PANEL;
       const size_t row = p->streamed_is_left ? line : at, column = p->streamed_is_left ? at : line;
       float *const c = p->c + row * p->stride + column;
-      // The block after this one; past the last of a row of blocks it is wrong, and does no harm.
-      const float *soon = p->streamed_is_left ? c + PANEL : c + PANEL * p->stride;
+      // The block after this one, which will be read; past the last of a row of blocks it is wrong, and
+      // does no harm.
+      const float *soon = !add ? NULL : p->streamed_is_left ? c + PANEL : c + PANEL * p->stride;
       if (p->streamed_is_left) {
         multiply_block(panel, resident, steps, c, p->stride, p->streamed_lines - line,
-                       last_line - at, add, soon, &packing, quota);
+                       last_line - at, add, soon, &beside);
       } else {
         multiply_block(resident, panel, steps, c, p->stride, last_line - at,
-                       p->streamed_lines - line, add, soon, &packing, quota);
+                       p->streamed_lines - line, add, soon, &beside);
       }
     }
-    finish_packing(&packing);
+    finish_packing(&beside.packing);
   }
 }
 
@@ -142,25 +166,27 @@ int minilm_product(const struct minilm_operand *a, const struct minilm_operand *
                    int add) {
   char *const room = scratch();
   if (!room) return 0;
-  struct product p = {.buffers = room, .c = c, .stride = stride};
-  // The smaller operand stays.
-  p.streamed_is_left = packed || n <= m;
-  p.streamed = p.streamed_is_left ? a : b;
-  p.resident = p.streamed_is_left ? b : a;
-  p.streamed_lines = p.streamed_is_left ? m : n;
-  p.resident_lines = p.streamed_is_left ? n : m;
   if (k == 0 && !add) {
     for (size_t row = 0; row < m; row++) memset(c + row * stride, 0, n * sizeof(float));
   }
   const size_t block = depth_of_blocks(k);
+  struct product p = {.buffers = room, .c = c, .stride = stride};
+  // The smaller operand stays.
+  p.streamed_is_left = packed ? panels_of(n) * panels_of(block) * UNIT_BYTES <= SMALL_BYTES : n <= m;
+  p.streamed = p.streamed_is_left ? a : b;
+  p.resident = p.streamed_is_left ? b : a;
+  p.streamed_lines = p.streamed_is_left ? m : n;
+  p.resident_lines = p.streamed_is_left ? n : m;
   begin_tiles();
   for (size_t start = 0; start < k; start += block) {
     const size_t depth = k - start < block ? k - start : block;
-    if (packed) {
-      p.resident_panels = panel_at((char *)packed, panels_of(n), start, depth, 0);
+    char *const panels = packed ? panel_at((char *)packed, panels_of(n), start, depth, 0) : NULL;
+    if (packed && p.streamed_is_left) {
+      p.resident_panels = panels;
       multiply_depth(&p, start, depth, 0, n, add || start > 0);
       continue;
     }
+    p.streamed_panels = panels;
     p.resident_panels = room + 2 * PANEL_BYTES;
     for (size_t line = 0; line < p.resident_lines; line += RESIDENT_LINES) {
       const size_t rest = p.resident_lines - line;

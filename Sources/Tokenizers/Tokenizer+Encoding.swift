@@ -74,6 +74,8 @@ extension Tokenizer {
 public final class TextEncoder {
   /// From so many bytes on, room for the ids of a text is made at once.
   private static let worthRoom = 1 << 20
+  /// Bytes that are checked, split and encoded before the next are looked at: they stay in a second-level cache.
+  private static let stretch = 1 << 18
   /// Up to so many bytes, room for an id a byte: 256 MiB of addresses.
   private static let mostRoom = 1 << 26
 
@@ -125,15 +127,29 @@ public final class TextEncoder {
   func encodeOrdinary(
     _ text: Span<UInt8>, _ range: Range<Int>, into ids: inout [TokenID]
   ) throws(TokenizerError) {
-    if range.isEmpty { return }
-    do {
-      try encodeOrdinary(text.extracting(range), into: &ids)
-    } catch {
-      throw error.moved(by: range.lowerBound)
+    if range.count >= Self.worthRoom { encoder.expect(range.count) }
+    var start = range.lowerBound
+    while start < range.upperBound {
+      let end = endOfStretch(in: text, start..<range.upperBound)
+      do {
+        try encodeStretch(text.extracting(start..<end), into: &ids)
+      } catch {
+        throw error.moved(by: start)
+      }
+      start = end
     }
   }
 
-  private func encodeOrdinary(_ text: Span<UInt8>, into ids: inout [TokenID]) throws(TokenizerError)
+  /// Where to stop first in a range of `text`: at a place where it may be cut.
+  private func endOfStretch(in text: Span<UInt8>, _ range: Range<Int>) -> Int {
+    if range.count <= Self.stretch { return range.upperBound }
+    let rest = text.extracting(range)
+    let cut = tokenizer.model.safeCuts.safeCut(
+      in: rest, near: Self.stretch, within: Self.stretch / 2...rest.count - 1)
+    return cut.map { range.lowerBound + $0 } ?? range.upperBound
+  }
+
+  private func encodeStretch(_ text: Span<UInt8>, into ids: inout [TokenID]) throws(TokenizerError)
   {
     guard let bad = UTF8Validation.firstInvalidSequence(in: text) else {
       return try encoder.encode(text, into: &ids)

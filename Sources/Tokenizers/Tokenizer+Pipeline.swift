@@ -46,11 +46,17 @@ package struct DocumentError: Error {
 package final class EncodingPipeline {
   /// Of this size a part, its ids and what is made of them fit in a second-level cache.
   private static let partSize = 1 << 18
+  /// The first parts are smaller, so that threads that share a text of a megabyte or less have as much to do.
+  private static let firstPartSize = 1 << 16
+  /// How many are that small for each thread.
+  private static let firstPartCount = 8
 
   private let rule: SafeCutRule
   private let parts: [TextPart]
   private let threads: [EncodingThread]
   private let partSize: Int
+  // How many parts of the first size are to come.
+  private var smallParts = 0
 
   // What has been read and belongs to no part yet; where it begins; whether its document ends with it.
   private var carry: [UInt8] = []
@@ -88,6 +94,7 @@ package final class EncodingPipeline {
     document = -1
     documentCount = documents
     isOpen = false
+    smallParts = Self.firstPartCount * threads.count
     try OrderedPipeline.run(parts, threads: threads.count) { part in
       try take(part, open, read)
     } work: { part, thread in
@@ -131,10 +138,11 @@ package final class EncodingPipeline {
       part.isLast = false
       var filled = carry.count
       var searched = max(0, filled - SafeCutRule.reach)
-      var wanted = filled + partSize
+      var wanted = filled + (smallParts > 0 ? min(partSize, Self.firstPartSize) : partSize)
+      smallParts -= 1
       while true {
         if part.text.count < wanted {
-          part.text += [UInt8](repeating: 0, count: wanted - part.text.count)
+          part.text.append(contentsOf: repeatElement(0, count: wanted - part.text.count))
         }
         if !carry.isEmpty {
           part.text.replaceSubrange(0..<carry.count, with: carry)

@@ -31,6 +31,7 @@ struct Tokenize: ParsableCommand {
       TrainCommand.self, VerifyCommand.self, EncodeCommand.self, DecodeCommand.self,
       CountCommand.self,
       CompareCommand.self, ConvertCommand.self, InspectCommand.self, SplitCommand.self,
+      PrepareCommand.self,
       LMCommand.self,
     ])
 
@@ -45,14 +46,25 @@ struct Tokenize: ParsableCommand {
 
   static func main() {
     Machine.endQuietlyOnClosedPipe()
-    EarlyVocabulary.begin(CommandLine.arguments)
     do {
-      var command = try parseAsRoot()
-      try command.run()
+      if let request = plainRequest(CommandLine.arguments) {
+        try request.run()
+      } else {
+        EarlyVocabulary.begin(CommandLine.arguments)
+        var command = try parseAsRoot()
+        try command.run()
+      }
     } catch {
       end(error)
     }
     EarlyVocabulary.finish()
+  }
+
+  /// Ends the program at once when all is written: memory that is given back piece by piece, as objects are left,
+  /// takes noticeably longer than what the system takes back as a whole.
+  static func endDone() -> Never {
+    EarlyVocabulary.finish()
+    Machine.end(ExitStatus.success.rawValue)
   }
 
   /// Says what went wrong and ends the program with the status that belongs to it.

@@ -87,6 +87,28 @@ import Testing
     #expect(unit.worst < 4)
   }
 
+  /// Weights that have been packed stay where they are small, and pass by where they are not; neither changes
+  /// a bit. Sizes around both, and around 384 rows and k.
+  @Test(
+    .enabled(if: MatMul.available.contains(.matrixUnit), "this processor has no matrix unit"),
+    arguments: [
+      (1, 65, 128), (33, 17, 385), (70, 400, 200), (31, 416, 160), (385, 500, 190), (20, 370, 1200),
+    ])
+  func packedWeightsGiveTheSameBits(_ size: (Int, Int, Int)) {
+    let (m, n, k) = size
+    var random = RandomGenerator(seed: 17)
+    let (a, b, c) = (matrix(m * k, &random), matrix(k * n, &random), matrix(m * n, &random))
+    for form in 0..<4 {
+      func product(packsB: Bool) -> [UInt32] {
+        MatMul.product(
+          a, b, transposeB: form & 1 != 0, addedTo: form & 2 != 0 ? c : nil, m: m, n: n, k: k,
+          engine: .matrixUnit, packsB: packsB
+        ).map(\.bitPattern)
+      }
+      #expect(product(packsB: true) == product(packsB: false), "\(form)")
+    }
+  }
+
   /// Magnitudes from 2⁻⁴⁰ to 2⁴⁰ within one sum, and zeros.
   @Test func wideRangesKeepTheirAccuracy() {
     var random = RandomGenerator(seed: 13)

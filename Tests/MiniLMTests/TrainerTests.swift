@@ -192,6 +192,21 @@ private func smallOptions(_ kind: ModelKind) -> TrainingOptions {
     }
   }
 
+  /// It was "nan": the next interval had begun already.
+  @Test func aRunStoppedAtAnEvaluationHasTheTrainingLossOfItsInterval() throws {
+    let options = smallOptions(.bigram)
+    let corpus = try syntheticStream(500, vocabularySize: 20)
+    for last in [options.evaluationInterval, options.evaluationInterval + 1] {
+      var means: [Double] = []
+      let summary = try Trainer(options: options, corpus: corpus).run {
+        means.append($0.meanLoss)
+        return $0.step == last ? .stop : .proceed
+      }
+      #expect(summary.stopped && summary.step == last)
+      #expect(summary.trainingLoss == means.last && summary.trainingLoss.isFinite)
+    }
+  }
+
   @Test func aDivergingRunKeepsTheLastGoodCheckpoint() throws {
     var options = smallOptions(.minilm)
     options.optimizer = .sgd()

@@ -23,6 +23,14 @@ import Testing
       let several = try program(sample + " --count 2 --temperature 0")
       let parts = several.text.components(separatedBy: "---\n")
       #expect(parts.count == 2 && parts[0] == parts[1])
+      // Side by side they are what each seed gives alone.
+      for options in ["", " --stop e", " --max-tokens 0", " --repetition-penalty 1.2"] {
+        let alone = try (3..<6).map { seed in
+          try program("lm sample runs/a --prompt The --max-tokens 20 --seed \(seed)\(options)").text
+        }
+        let together = try program(sample + options + " --samples 3")
+        #expect(together.status == 0 && together.text == alone.joined(separator: "---\n"))
+      }
       let evaluation = try program("lm eval runs/a --json story.txt")
       let object = try JSONSerialization.jsonObject(with: Data(evaluation.output)) as? [String: Any]
       #expect((object?["loss"] as? Double ?? 0) > 1)
@@ -228,6 +236,28 @@ import Testing
       let sample = try program(
         "lm sample \(folder) --vocab alphabet --prompt ab --max-tokens 30 --seed 1")
       #expect(sample.status == 0 && sample.text.count == 33, "\(sample.error)")
+
+      // The same model behind an index; then indexes that lead nowhere or elsewhere.
+      _ = try program.shell("cp -r \(folder) cut; mv cut/model.safetensors cut/part-1.safetensors")
+      let file = try program.bytes("cut/part-1.safetensors")
+      let length = file[..<8].reversed().reduce(0) { $0 << 8 | Int($1) }
+      let header = try JSONSerialization.jsonObject(with: Data(file[8..<8 + length]))
+      let tensors = try #require(header as? [String: Any]).keys.filter { $0 != "__metadata__" }
+      for (shard, status) in [
+        ("part-1.safetensors", 0), ("part-2.safetensors", 65), ("../cut/part-1.safetensors", 65),
+        (program.scratch.path + "/cut/part-1.safetensors", 65),
+      ] {
+        let map = tensors.map { #""\#($0)":"\#(shard)""# }.joined(separator: ",")
+        try program.write(
+          #"{"weight_map":{\#(map)}}"#, to: "cut/model.safetensors.index.json")
+        let cut = try program(
+          "lm sample cut --vocab alphabet --prompt ab --max-tokens 30 --seed 1")
+        #expect(cut.status == status, "\(cut.error)")
+        #expect(cut.output == (status == 0 ? sample.output : []))
+        #expect(status == 0 || cut.error.contains(shard))
+        let evaluation = try program("lm eval cut --vocab alphabet alphabet.txt")
+        #expect(evaluation.status == status)
+      }
     }
   }
 

@@ -67,24 +67,37 @@ struct Benchmarks: ParsableCommand {
     @Option(help: "nanogpt-cpu, baby-gpt, tiny-gpt.") var preset = "nanogpt-cpu"
     @Option(help: "Tokens of a sample.") var tokens = 63
     @Option(help: "Samples.") var count = 20
+    @Option(help: "Texts of a sample, side by side.") var texts = 1
     @Option(help: "Tokens of the vocabulary.") var vocabulary = 65
 
     func run() throws {
       guard let recipe = TrainingPreset(rawValue: preset) else {
         throw ValidationError("no such preset")
       }
+      if texts < 1 { throw ValidationError("no texts") }
       let model = try recipe.options.configuration(vocabularySize: vocabulary).makeModel()
       var random = RandomGenerator(seed: 1)
       model.initialize(&random)
       let sampler = try Sampler(temperature: 0.8, topK: min(200, vocabulary))
       var times: [Double] = []
-      for _ in 0..<count {
+      for sample in 0..<count {
+        var randoms = (0..<texts).map { RandomGenerator(seed: UInt64(sample * texts + $0)) }
+        var first = randoms.first ?? random
         let start = Benchmarks.now
-        _ = try model.generate(after: [1], count: tokens, sampler: sampler, &random)
+        let written =
+          texts == 1
+          ? [try model.generate(after: [1], count: tokens, sampler: sampler, &randoms[0])]
+          : try model.generate(after: [1], count: tokens, sampler: sampler, &randoms)
         times.append(Benchmarks.now - start)
+        // The same as alone, and as long as was asked for.
+        let alone = try model.generate(after: [1], count: tokens, sampler: sampler, &first)
+        guard written.first == alone, written.allSatisfy({ $0.count == tokens }) else {
+          throw ValidationError("texts side by side are not those written alone")
+        }
       }
+      let rate = Double(texts * tokens) / Benchmarks.median(times)
       print(
-        #"{"preset":"\#(preset)","tokens":\#(tokens),"tokensPerSecond":\#(Double(tokens) / Benchmarks.median(times))}"#
+        #"{"preset":"\#(preset)","tokens":\#(tokens),"texts":\#(texts),"tokensPerSecond":\#(rate)}"#
       )
     }
   }

@@ -104,6 +104,22 @@ struct minilm_small_product {
 void minilm_small_product_run(const struct minilm_small_product *product);
 // The same at a given level, at most `minilm_best_level()`: for tests.
 void minilm_small_product_at(int level, const struct minilm_small_product *product);
+// Attention of one position to itself and all before it, head by head: its keys and values join the cache, and
+// y (heads · head_width) is what the softmax of scale·(q·keys) takes of the values.
+struct minilm_attend {
+  // q, k and v of the position, each (heads, head_width).
+  const float *qkv;
+  // (heads, head_width, length) and (heads, length, head_width).
+  float *keys, *values;
+  // Scratch: `length` floats, rounded up to 16.
+  float *scores;
+  float *y;
+  size_t heads, head_width, length, position;
+  float scale;
+};
+void minilm_attend(const struct minilm_attend *attend);
+// The same at a given level, at most `minilm_best_level()`: for tests.
+void minilm_attend_at(int level, const struct minilm_attend *attend);
 // y (columns, rows) = the transpose of x (rows, columns).
 void minilm_transpose(const float *x, size_t stride, size_t rows, size_t columns, float *y,
                       size_t y_stride);
@@ -112,12 +128,19 @@ void minilm_transpose(const float *x, size_t stride, size_t rows, size_t columns
 void minilm_multiply(float *y, const float *x, size_t count);
 // sums[j] += the sum over rows of x[r][j].
 void minilm_column_sums(const float *x, size_t rows, size_t columns, float *sums);
-// y = x·W + bias for one row x of `inputs` and W (inputs, outputs) in rows of `stride`; `bias` may be
-// null.
-void minilm_vector_matrix(const float *x, const float *w, size_t stride, const float *bias,
-                          float *y, size_t inputs, size_t outputs);
-// y = W·x for W (outputs, inputs).
-void minilm_matrix_vector(const float *w, const float *x, float *y, size_t outputs, size_t inputs);
+// y = x·W + bias for `count` rows of `inputs` and `outputs` floats, `x_stride` and `y_stride` apart, W (inputs,
+// outputs) in rows of `stride`; `bias` may be null. W is read once, and each row of y is to the bit what it is
+// alone.
+void minilm_vectors_matrix(const float *x, size_t x_stride, size_t count, const float *w,
+                           size_t stride, const float *bias, float *y, size_t y_stride,
+                           size_t inputs, size_t outputs);
+// The same at a given level, at most `minilm_best_level()`: for tests.
+void minilm_vectors_matrix_at(int level, const float *x, size_t x_stride, size_t count,
+                              const float *w, size_t stride, const float *bias, float *y,
+                              size_t y_stride, size_t inputs, size_t outputs);
+// y = W·x for `count` rows x and y, W (outputs, inputs).
+void minilm_matrix_vectors(const float *w, const float *x, size_t x_stride, size_t count, float *y,
+                           size_t y_stride, size_t outputs, size_t inputs);
 
 // Which elements stay when some are dropped: those whose hash of key and index is not below
 // `threshold`, of 2^24. The same for every level and number of threads.

@@ -16,28 +16,45 @@ enum { KEY_LONGEST_INLINE = 15, KEY_LONGEST = 256 };
 // `high` of a pre-token that the cache never holds.
 static const uint64_t KEY_TOO_LONG = 0x00FFFFFFFFFFFFFF;
 
-// How keys are hashed: by multiplications, on any processor, or by CRC32, where `keys_have_crc32`.
-enum { KEY_HASH_MULTIPLIED = 0, KEY_HASH_CRC32 = 1 };
+// By what keys are made and looked up. Hashes are multiplications, or CRC32, where there is an instruction for it.
+enum {
+  KEY_KERNEL_PLAIN = 0,   // multiplications, any processor
+  KEY_KERNEL_CRC32 = 1,   // CRC32, with BMI2 and AVX2 on x86-64
+  KEY_KERNEL_AVX512 = 2,  // multiplications, eight at a time; AVX-512 with BW, DQ and VL
+};
 
-// Whether this processor has what the functions below use for KEY_HASH_CRC32: on x86-64 CRC32, BMI2 and AVX2, on
-// ARM the extension for CRC32.
-int keys_have_crc32(void);
+// Whether this processor can run a kernel.
+int keys_have_kernel(int kernel);
 
-// A slot of the cache: a key, whose four highest bits say how many ids there are, or SLOT_IN_ARENA; and
-// the ids, or their place.
+// A slot of the cache: a key, whose four highest bits say how many ids there are, or one of the two below; and the
+// ids, or where they are. Free where `high` is 0.
 typedef struct {
   pre_token_key key;
   uint64_t payload[2];
 } pre_token_slot;
 
-enum { SLOT_IN_ARENA = 15, SLOT_WIDE_IDS = 4, SLOT_NARROW_IDS = 8 };
+enum {
+  SLOT_CLAIMED = 14,   // ids are not known yet: the first payload is the number of a miss
+  SLOT_IN_ARENA = 15,  // the first payload is a place in the arena and, in its high half, the number of ids
+  SLOT_WIDE_IDS = 4,
+  SLOT_NARROW_IDS = 8,
+};
 
-// A cache as it is: its slots, one less than how many there are, and the arena.
+// A cache as it is: 2^bits slots, at the start of a cache line, and the arena. The highest bits of a key's hash choose
+// its home. Where that is taken, the other slot of the same cache line is next, then the same two of the next line: a
+// line that nobody has asked for costs more than anything else.
 typedef struct {
-  const pre_token_slot *slots;
-  uint32_t mask;
+  pre_token_slot *slots;
+  uint32_t bits;
   const uint8_t *arena;
 } pre_token_cache;
+
+// The place behind another one in the order above, both in bytes from the first slot. `home` is where the walk began.
+static inline size_t slot_after(size_t place, size_t home, size_t mask) {
+  const size_t other = place ^ sizeof(pre_token_slot);
+  const size_t is_back = ((other ^ home) & sizeof(pre_token_slot)) == 0;
+  return (other + (is_back ? 2 * sizeof(pre_token_slot) : 0)) & mask;
+}
 
 // A batch of pre-tokens: the first begins at `start` in the `count` bytes of `text`, each ends at its
 // element of `ends` and the next begins there.
@@ -48,18 +65,21 @@ typedef struct {
   size_t n;
 } pre_token_batch;
 
-// Makes the keys of the pre-tokens from `index` on, says where their slots are, in bytes from the first, and has
-// these brought near.
-void keys_fill(int hash, const pre_token_batch *batch, const pre_token_cache *cache, size_t index,
+// Makes the keys of the pre-tokens from `index` on, says where their homes are, in bytes from the first slot, and has
+// these brought near. Up to KEY_SLACK more of both may be written than there are pre-tokens.
+enum { KEY_SLACK = 8 };
+void keys_fill(int kernel, const pre_token_batch *batch, const pre_token_cache *cache, size_t index,
                pre_token_key *keys, uint32_t *places);
 
-// The hash of one key by CRC32.
-uint32_t keys_hash_crc32(pre_token_key key);
+// The hash of one key, as a kernel works it out.
+uint32_t keys_hash(int kernel, pre_token_key key);
 
 // A pre-token that the cache does not hold.
 typedef struct {
   uint32_t index;  // which one of the batch
   uint32_t gap;    // how many ids are written before those that are missing
+  uint32_t slot;   // where the slot is that was claimed for it, in bytes from the first
+  uint32_t first;  // the number of the first miss of the same pre-token: its own, if it has claimed the slot
   uint32_t place;  // where its ids are put until they are written, counted from some start
   uint32_t count;  // how many there are, 0 as long as it is not known
 } pre_token_miss;
@@ -67,8 +87,9 @@ typedef struct {
 // Writes the ids of the pre-tokens from `index` on to `ids`, from `*written` on, up to the first that is too
 // long for a cache; returns which that is, or `batch->n`. `ids` has room for an id a byte, and eight.
 // `is_narrow` says whether ids in slots have 16 bits. Of pre-tokens that the cache does not hold no ids are
-// written: they are appended to `misses`, whose number is `*missing`, with only `index` and `gap` filled.
-size_t keys_find(int hash, const pre_token_batch *batch, const pre_token_cache *cache,
+// written: each claims a free slot, of which there must be more than pre-tokens, and is appended to `misses`, whose
+// number is `*missing`; `place` and `count` are 0. The batches between which `misses` is not emptied have one `start`.
+size_t keys_find(int kernel, const pre_token_batch *batch, const pre_token_cache *cache,
                  const pre_token_key *keys, const uint32_t *places, int is_narrow, size_t index,
                  uint32_t *ids, size_t *written, pre_token_miss *misses, size_t *missing);
 

@@ -14,6 +14,8 @@ public enum ModelFiles {
   public static let best = "best.safetensors"
   /// What a model is made of.
   public static let configuration = "config.json"
+  /// What the name of a model in several files has besides.
+  public static let indexSuffix = ".index.json"
 
   /// Writes the configuration and then the parameters, each whole or not at all.
   public static func write(
@@ -82,29 +84,44 @@ public enum ModelFiles {
   }
 
   /// The model in `folder`, and the strings that its file carries.
+  ///
+  /// Where there is no file `model.safetensors` but an index of several (`model.safetensors.index.json`), as
+  /// transformers cuts large models, those are read.
   public static func read(from folder: String, name: String = last) throws(MiniLMError)
     -> (model: any LanguageModel, metadata: [String: String])
   {
     let configurationPath = folder + "/" + Self.configuration
     let configuration = try readConfiguration(configurationPath)
-    let reader = try SafetensorsReader(path: folder + "/" + name)
+    let path = folder + "/" + name
+    let indexPath = path + Self.indexSuffix
+    let shards: [String]
+    let byteCount: Int
+    if !PlainFileReader.exists(path), PlainFileReader.exists(indexPath) {
+      let index = try SafetensorsIndex(path: indexPath)
+      (shards, byteCount) = (index.shards, index.byteCount)
+    } else {
+      shards = [path]
+      byteCount = try SafetensorsReader(path: path).entries.reduce(0) { $0 + $1.range.count }
+    }
     do {
       try configuration.check()
     } catch {
       throw .badCheckpoint(path: configurationPath, reason: "\(error)")
     }
     // Sizes are compared before any memory is asked for.
-    guard let count = configuration.parameterCount,
-      reader.entries.reduce(0, { $0 + $1.range.count }) >= 2 * count
-    else {
+    guard let count = configuration.parameterCount, byteCount >= 2 * count else {
       throw .badCheckpoint(
-        path: folder + "/" + name,
+        path: path,
         reason: "it holds fewer parameters than the model that \(Self.configuration) describes")
     }
-    let model = try configuration.makeModel()
-    let metadata = reader.metadata
-    try fill(model, from: reader)
-    return (model, metadata)
+    var filling = ModelFilling(try configuration.makeModel())
+    var metadata: [String: String] = [:]
+    for shard in shards {
+      let reader = try SafetensorsReader(path: shard)
+      metadata.merge(reader.metadata) { first, _ in first }
+      try filling.read(reader)
+    }
+    return (try filling.finish(path: path), metadata)
   }
 
   /// The configuration in a file.
@@ -117,63 +134,5 @@ public enum ModelFiles {
       throw .badCheckpoint(path: path, reason: "it is not JSON: \(error)")
     }
     return try ModelConfiguration(json: json, path: path)
-  }
-
-  /// Every parameter of `model` from the tensor of its name.
-  private static func fill(_ model: any LanguageModel, from reader: consuming SafetensorsReader)
-    throws(MiniLMError)
-  {
-    let path = reader.path
-    var missing: [String: TensorDescription] = [:]
-    for tensor in model.parameters.layout.tensors { missing[tensor.name] = tensor }
-    let configuration = model.configuration
-    var zeros: [(String, FloatStorage)] = []
-    try reader.read { entry throws(MiniLMError) in
-      let name = configuration.kind == .gpt ? fullName(entry.name) : entry.name
-      if let tensor = missing.removeValue(forKey: name) {
-        let shape = tensor.role == .vector ? [tensor.columns] : [tensor.rows, tensor.columns]
-        guard entry.shape == shape else {
-          throw .badCheckpoint(
-            path: path,
-            reason:
-              "tensor '\(entry.name)' is \(shapeText(entry.shape)); \(shapeText(shape)) expected")
-        }
-        return (model.parameters.values, tensor.range.lowerBound)
-      }
-      if configuration.kind == .gpt, isBuffer(name) { return nil }
-      if configuration.kind == .gpt, name == "lm_head.weight", configuration.transformer.isTied {
-        return nil
-      }
-      if configuration.kind == .gpt, name == "transformer.wpe.weight" { return nil }
-      if configuration.isGPT2, !configuration.bias, name.hasSuffix(".bias") {
-        let zero = try FloatStorage(count: entry.count)
-        zeros.append((entry.name, zero))
-        return (zero, 0)
-      }
-      throw .badCheckpoint(
-        path: path, reason: "tensor '\(entry.name)' belongs to no part of the model")
-    }
-    for (name, storage) in zeros
-    where storage.values(in: 0..<storage.count).contains(where: { $0 != 0 }) {
-      throw .badCheckpoint(
-        path: path, reason: "tensor '\(name)' is not zero, and the model has no biases")
-    }
-    if let name = missing.keys.min() {
-      throw .badCheckpoint(path: path, reason: "tensor '\(name)' is missing")
-    }
-  }
-
-  /// GPT-2's own files leave the prefix out.
-  private static func fullName(_ name: String) -> String {
-    name.hasPrefix("transformer.") || name.hasPrefix("lm_head.") ? name : "transformer." + name
-  }
-
-  /// Masks that old files hold beside the parameters.
-  private static func isBuffer(_ name: String) -> Bool {
-    name.hasSuffix(".attn.bias") || name.hasSuffix(".attn.masked_bias")
-  }
-
-  private static func shapeText(_ shape: [Int]) -> String {
-    shape.map { "\($0)" }.joined(separator: " × ")
   }
 }

@@ -139,6 +139,12 @@ struct PlainFileReader: ~Copyable {
     return bytes
   }
 
+  /// Whether something has this name.
+  static func exists(_ path: String) -> Bool {
+    // The path is a C string while the call lasts.
+    unsafe access(path, F_OK) == 0
+  }
+
   /// All of a file of at most `limit` bytes.
   static func contents(of path: String, limit: Int) throws(MiniLMError) -> [UInt8] {
     var reader = try PlainFileReader(path: path)

@@ -62,19 +62,21 @@ struct Linear {
       m: count, n: outputs, k: inputs, beta: adds ? 1 : 0)
   }
 
-  /// y (O) = x (I)·W + b for one position, without a library.
+  /// y (N×O) = x (N×I)·W + b for a few positions, each as it would be alone, without a library.
   @unsafe
   func apply(
-    _ x: UnsafePointer<Float>, parameters: ParameterStore, output y: UnsafeMutablePointer<Float>
+    _ x: UnsafePointer<Float>, count: Int = 1, parameters: ParameterStore,
+    output y: UnsafeMutablePointer<Float>
   ) {
     let w = unsafe UnsafePointer(parameters.values.pointer(at: weight.range))
     let b = unsafe bias.map { unsafe UnsafePointer(parameters.values.pointer(at: $0.range)) }
     if isTransposed {
-      unsafe Kernels.matrixVector(w, x, y, outputs: outputs, inputs: inputs)
-      if let b = unsafe b { unsafe Kernels.add(y, b, count: outputs) }
+      unsafe Kernels.matrixVectors(w, x, y, count: count, outputs: outputs, inputs: inputs)
+      guard let b = unsafe b else { return }
+      for n in 0..<count { unsafe Kernels.add(y + n * outputs, b, count: outputs) }
     } else {
-      unsafe Kernels.vectorMatrix(
-        x, w, b, y, inputs: inputs, outputs: outputs, stride: outputs)
+      unsafe Kernels.vectorsMatrix(
+        x, w, b, y, count: count, inputs: inputs, outputs: outputs)
     }
   }
 

@@ -189,6 +189,17 @@ public final class GPTModel: LanguageModel {
   /// A predictor that keeps the keys and values of the positions it has seen.
   public func makePredictor() throws(MiniLMError) -> any Predictor { try GPTPredictor(self) }
 
+  /// One that reads the parameters once for a token of each text.
+  public func makeGroupPredictor(count: Int) throws(MiniLMError) -> any GroupPredictor {
+    try GPTPredictor(self, texts: count)
+  }
+
+  /// Sixteen, or as many as have their keys and values in 512 MiB.
+  public var textsAtOnce: Int {
+    let keysAndValues = 2 * MemoryLayout<Float>.stride * blocks.count * contextLength * width
+    return Swift.max(1, Swift.min(16, (512 << 20) / Swift.max(1, keysAndValues)))
+  }
+
   /// x (count, C): the embeddings of tokens and positions, the first of which is `start`.
   @unsafe
   func embed(

@@ -22,6 +22,10 @@ public protocol LanguageModel: AnyObject, Sendable {
   func makeWorker() throws(MiniLMError) -> any ModelWorker
   /// Something that gives logits for one text, token by token.
   func makePredictor() throws(MiniLMError) -> any Predictor
+  /// The same for `count` texts that begin alike and grow side by side.
+  func makeGroupPredictor(count: Int) throws(MiniLMError) -> any GroupPredictor
+  /// How many texts may be side by side.
+  var textsAtOnce: Int { get }
 }
 
 extension LanguageModel {
@@ -29,6 +33,14 @@ extension LanguageModel {
   public func beginPasses(withBackward: Bool, threads: Int) {}
   /// Nothing.
   public func endPasses() {}
+
+  /// A predictor for each text.
+  public func makeGroupPredictor(count: Int) throws(MiniLMError) -> any GroupPredictor {
+    try SeparatePredictors(self, count: count)
+  }
+
+  /// Sixteen.
+  public var textsAtOnce: Int { 16 }
 
   /// How many tokens the vocabulary has.
   public var vocabularySize: Int { configuration.vocabularySize }
@@ -52,6 +64,46 @@ public protocol Predictor: AnyObject {
   func logits(appending ids: [TokenID]) throws(MiniLMError) -> [Float]
   /// Forgets what it was given.
   func reset()
+}
+
+/// What follows several texts that begin alike, each to the bit as its own `Predictor` has it.
+///
+///     let group = try model.makeGroupPredictor(count: 2)
+///     let first = try group.begin(with: prompt)
+///     let logits = try group.logits(appending: [(text: 0, id: a), (text: 1, id: b)])
+public protocol GroupPredictor: AnyObject {
+  /// One logit for each token of the vocabulary, as what follows `prompt`, with which all texts begin; what
+  /// they were given before is forgotten.
+  func begin(with prompt: [TokenID]) throws(MiniLMError) -> [Float]
+  /// For each text named, which takes one more token, the logits that follow it; no text is named twice.
+  func logits(appending next: [(text: Int, id: TokenID)]) throws(MiniLMError) -> [[Float]]
+}
+
+/// The plain way, and the definition: a predictor for each text.
+final class SeparatePredictors: GroupPredictor {
+  private let predictors: [any Predictor]
+
+  init(_ model: some LanguageModel, count: Int) throws(MiniLMError) {
+    precondition(count > 0)
+    var predictors: [any Predictor] = []
+    for _ in 0..<count { predictors.append(try model.makePredictor()) }
+    self.predictors = predictors
+  }
+
+  func begin(with prompt: [TokenID]) throws(MiniLMError) -> [Float] {
+    var logits: [Float] = []
+    for predictor in predictors {
+      predictor.reset()
+      logits = try predictor.logits(appending: prompt)
+    }
+    return logits
+  }
+
+  func logits(appending next: [(text: Int, id: TokenID)]) throws(MiniLMError) -> [[Float]] {
+    var logits: [[Float]] = []
+    for (text, id) in next { logits.append(try predictors[text].logits(appending: [id])) }
+    return logits
+  }
 }
 
 /// The predictor of a model that looks at one token.

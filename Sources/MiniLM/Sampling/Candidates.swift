@@ -17,11 +17,15 @@ public struct Candidates: Equatable, Sendable {
   ///
   /// A logit of −infinity bars its token; NaN, +infinity and no token left are errors.
   public init(_ logits: [Float]) throws(MiniLMError) {
-    if let index = logits.firstIndex(where: { $0.isNaN || $0 == .infinity }) {
-      throw .badLogits("that of token \(index) is \(logits[index])")
-    }
-    list = logits.enumerated().compactMap { index, logit in
-      logit == -.infinity ? nil : Candidate(id: TokenID(UInt32(index)), logit: logit)
+    list = []
+    list.reserveCapacity(logits.count)
+    for (index, logit) in logits.enumerated() {
+      if logit.isNaN || logit == .infinity {
+        throw .badLogits("that of token \(index) is \(logit)")
+      }
+      if logit > -.infinity {
+        list.append(Candidate(id: TokenID(UInt32(index)), logit: logit))
+      }
     }
     if list.isEmpty { throw .badLogits("there is no token to choose") }
   }
@@ -40,22 +44,27 @@ public struct Candidates: Equatable, Sendable {
 
   /// The softmax of the logits that are left, in the order of `list`.
   public var probabilities: [Double] {
+    let (weights, sum) = weights
+    return weights.map { Double($0) / sum }
+  }
+
+  /// e^logit of each, the largest of them 1, and their sum.
+  private var weights: (each: [Float], sum: Double) {
     let maximum = list.reduce(-Float.infinity) { Swift.max($0, $1.logit) }
     let weights = Kernels.exponentials(list.map { $0.logit - maximum })
-    let sum = weights.reduce(0.0) { $0 + Double($1) }
-    return weights.map { Double($0) / sum }
+    return (weights, weights.reduce(0.0) { $0 + Double($1) })
   }
 
   /// A token drawn by its probability.
   public func draw(_ random: inout RandomGenerator) -> TokenID {
-    let probabilities = probabilities
+    let (weights, sum) = weights
     var left = random.uniform()
-    for (candidate, probability) in zip(list, probabilities) {
-      left -= probability
-      if left < 0 { return candidate.id }
+    for (index, weight) in weights.enumerated() {
+      left -= Double(weight) / sum
+      if left < 0 { return list[index].id }
     }
     // Rounding may leave a trace above 0: the last token that has a chance.
-    let last = probabilities.lastIndex { $0 > 0 } ?? 0
+    let last = weights.lastIndex { $0 > 0 } ?? 0
     return list[last].id
   }
 }

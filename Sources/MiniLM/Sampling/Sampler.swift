@@ -67,36 +67,3 @@ public struct Sampler: Sendable {
     return isGreedy ? candidates.best : candidates.draw(&random)
   }
 }
-
-extension LanguageModel {
-  /// Goes on from `prompt` by at most `count` tokens, which are given to `body` one by one as they
-  /// come and returned together; `body` ends it early by returning false.
-  ///
-  ///     var random = RandomGenerator(seed: 7)
-  ///     let more = try model.generate(after: prompt, count: 100, sampler: .greedy, &random)
-  public func generate(
-    after prompt: [TokenID], count: Int, sampler: Sampler, _ random: inout RandomGenerator,
-    body: (TokenID) -> Bool = { _ in true }
-  ) throws(MiniLMError) -> [TokenID] {
-    guard count >= 0 else {
-      throw .invalidOption(name: "token count", value: "\(count)", expected: "0 or more")
-    }
-    if prompt.isEmpty { throw .emptyPrompt }
-    if let position = prompt.firstIndex(where: { $0.rawValue >= vocabularySize }) {
-      throw .tokenOutOfRange(
-        id: UInt64(prompt[position].rawValue), position: position, vocabularySize: vocabularySize)
-    }
-    let predictor = try makePredictor()
-    var context = prompt
-    var new = prompt
-    var generated: [TokenID] = []
-    for _ in 0..<count {
-      let id = try sampler.choose(try predictor.logits(appending: new), after: context, &random)
-      generated.append(id)
-      if sampler.repetitionPenalty != nil { context.append(id) }
-      new = [id]
-      if !body(id) { break }
-    }
-    return generated
-  }
-}

@@ -34,22 +34,91 @@ public enum Kernels {
     unsafe minilm_column_sums(x, rows, columns, sums)
   }
 
-  /// y (outputs) = x (inputs)·W (inputs, outputs) + bias; the rows of W are `stride` apart.
+  /// y (count, outputs) = x (count, inputs)·W (inputs, outputs) + bias, each row as it would be alone.
   @unsafe
-  static func vectorMatrix(
+  static func vectorsMatrix(
     _ x: UnsafePointer<Float>, _ w: UnsafePointer<Float>, _ bias: UnsafePointer<Float>?,
-    _ y: UnsafeMutablePointer<Float>, inputs: Int, outputs: Int, stride: Int
+    _ y: UnsafeMutablePointer<Float>, count: Int, inputs: Int, outputs: Int
   ) {
-    unsafe minilm_vector_matrix(x, w, stride, bias, y, inputs, outputs)
+    unsafe minilm_vectors_matrix(x, inputs, count, w, outputs, bias, y, outputs, inputs, outputs)
   }
 
-  /// y (outputs) = W (outputs, inputs)·x (inputs).
+  /// The same for arrays, checked, by the loop of a given level, less than `levelCount`.
+  package static func vectorsMatrix(
+    _ x: [Float], _ w: [Float], _ bias: [Float]?, count: Int, inputs: Int, outputs: Int, level: Int
+  ) -> [Float] {
+    precondition(level >= 0 && level < levelCount && count > 0 && inputs > 0 && outputs > 0)
+    precondition(x.count == count * inputs && w.count == inputs * outputs)
+    precondition(bias == nil || bias?.count == outputs)
+    var y = [Float](repeating: .nan, count: count * outputs)
+    // Sizes as the preconditions say; the arrays are distinct.
+    if let bias {
+      unsafe minilm_vectors_matrix_at(
+        Int32(level), x, inputs, count, w, outputs, bias, &y, outputs, inputs, outputs)
+    } else {
+      unsafe minilm_vectors_matrix_at(
+        Int32(level), x, inputs, count, w, outputs, nil, &y, outputs, inputs, outputs)
+    }
+    return y
+  }
+
+  /// y (count, outputs): W (outputs, inputs)·x for each row of x (count, inputs), as it would be alone.
   @unsafe
-  static func matrixVector(
+  static func matrixVectors(
     _ w: UnsafePointer<Float>, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>,
-    outputs: Int, inputs: Int
+    count: Int, outputs: Int, inputs: Int
   ) {
-    unsafe minilm_matrix_vector(w, x, y, outputs, inputs)
+    unsafe minilm_matrix_vectors(w, x, inputs, count, y, outputs, outputs, inputs)
+  }
+
+  /// How many floats of scratch `attend` needs where there are `length` positions.
+  static func scoreCount(length: Int) -> Int { (length + 15) / 16 * 16 }
+
+  /// Attention of one position, H heads of D, whose q, k and v (3, H, D) are given, to itself and those before
+  /// it: k and v join keys (H, D, T) and values (H, T, D), and y (H, D) is softmax(scale·q·keys)·values.
+  @unsafe
+  static func attend(
+    _ qkv: UnsafePointer<Float>, keys: UnsafeMutablePointer<Float>,
+    values: UnsafeMutablePointer<Float>, scores: UnsafeMutablePointer<Float>,
+    output y: UnsafeMutablePointer<Float>, heads: Int, headWidth: Int, length: Int, position: Int,
+    scale: Float, level: Int? = nil
+  ) {
+    precondition(position >= 0 && position < length)
+    var call = unsafe minilm_attend(
+      qkv: qkv, keys: keys, values: values, scores: scores, y: y, heads: heads,
+      head_width: headWidth, length: length, position: position, scale: scale)
+    if let level {
+      unsafe minilm_attend_at(Int32(level), &call)
+    } else {
+      unsafe minilm_attend(&call)
+    }
+  }
+
+  /// The same position after position for arrays, checked, by the loop of a given level, less than
+  /// `levelCount`: y (T, H, D) from q, k and v (T, 3, H, D).
+  package static func attention(
+    _ qkv: [Float], heads: Int, headWidth: Int, length: Int, scale: Float, level: Int
+  ) -> [Float] {
+    let c = heads * headWidth
+    precondition(level >= 0 && level < levelCount && c > 0 && qkv.count == 3 * c * length)
+    var (keys, values) = (
+      [Float](repeating: 0, count: c * length), [Float](repeating: 0, count: c * length)
+    )
+    var scores = [Float](repeating: 0, count: scoreCount(length: length))
+    var y = [Float](repeating: .nan, count: c * length)
+    // Sizes as the precondition and the lines above say; the arrays are distinct.
+    unsafe qkv.withUnsafeBufferPointer { qkv in
+      unsafe y.withUnsafeMutableBufferPointer { y in
+        guard let first = qkv.baseAddress, let output = y.baseAddress else { return }
+        for position in 0..<length {
+          unsafe attend(
+            first + position * 3 * c, keys: &keys, values: &values, scores: &scores,
+            output: output + position * c, heads: heads, headWidth: headWidth, length: length,
+            position: position, scale: scale, level: level)
+        }
+      }
+    }
+    return y
   }
 
   /// See `LayerNorm.forward`.

@@ -81,24 +81,37 @@ public enum MatMul {
   }
 
   /// A·B of two matrices, checked; A is `m`×`k` and B `k`×`n` row by row, or lie there transposed. With
-  /// `sum` (m×n) it is added to the product.
+  /// `sum` (m×n) it is added to the product. With `packsB`, the matrix unit is given B in its own form, as
+  /// weights are; other engines do not mind.
   public static func product(
     _ a: [Float], transposeA: Bool = false, _ b: [Float], transposeB: Bool = false,
-    addedTo sum: [Float]? = nil, m: Int, n: Int, k: Int, engine: Engine = .automatic
+    addedTo sum: [Float]? = nil, m: Int, n: Int, k: Int, engine: Engine = .automatic,
+    packsB: Bool = false
   ) -> [Float] {
     precondition(m > 0 && n > 0 && k > 0 && a.count == m * k && b.count == k * n)
     precondition(sum == nil || sum?.count == m * n)
     var (a, b) = (a, b)
     // What is there is written over where nothing is added.
     var c = sum ?? [Float](repeating: .nan, count: m * n)
-    // Sizes as the precondition says; the three arrays are distinct.
+    // Nothing where there is no matrix unit, or no memory for it.
+    let packed =
+      packsB
+      ? try? FloatStorage(count: minilm_packed_bytes(k, n) / MemoryLayout<Float>.stride) : nil
+    // Sizes as the preconditions say; the arrays and the packed form are distinct.
     unsafe a.withUnsafeMutableBufferPointer { a in
       unsafe b.withUnsafeMutableBufferPointer { b in
         unsafe c.withUnsafeMutableBufferPointer { c in
           guard let a = a.baseAddress, let b = b.baseAddress, let c = c.baseAddress else { return }
+          let right = unsafe MatrixPointer(base: b, rowStride: transposeB ? k : n)
+          if let packed {
+            var operand = unsafe minilm_operand(
+              base: b, stride: right.rowStride, transposed: transposeB ? 1 : 0)
+            unsafe minilm_pack_right(&operand, k, n, 0, n, packed.pointer(at: 0..<packed.count))
+          }
           unsafe multiply(
             MatrixPointer(base: a, rowStride: transposeA ? m : k), transposeA: transposeA,
-            MatrixPointer(base: b, rowStride: transposeB ? k : n), transposeB: transposeB,
+            right, transposeB: transposeB,
+            packed: packed.map { unsafe UnsafeRawPointer($0.pointer(at: 0..<$0.count)) },
             into: MatrixPointer(base: c, rowStride: n), m: m, n: n, k: k,
             beta: sum == nil ? 0 : 1, engine: engine)
         }

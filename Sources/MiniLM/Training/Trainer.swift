@@ -112,6 +112,9 @@ public final class Trainer {
     optimizer = try options.optimizer.makeOptimizer(for: model.parameters.layout)
   }
 
+  /// A number that is not finite; the sign of a NaN means nothing.
+  private static func text(_ number: Double) -> String { number.isNaN ? "nan" : "\(number)" }
+
   private static func text(_ configuration: ModelConfiguration) -> String {
     switch configuration.kind {
     case .bigram: return "bigram"
@@ -171,12 +174,14 @@ public final class Trainer {
           of: batch, share: share, noise: noise.next(), adds: index > 0))
       tokens += batch.count
     }
-    guard loss.isFinite else { throw .diverged(step: step + 1, what: "the loss is \(loss)") }
+    guard loss.isFinite else {
+      throw .diverged(step: step + 1, what: "the loss is \(Self.text(loss))")
+    }
     var norm: Double?
     if measureNorm || options.clipNorm != nil {
       let measured = engine.gradients.norm(threads: options.threads)
       guard measured.isFinite else {
-        throw .diverged(step: step + 1, what: "the norm of the gradients is \(measured)")
+        throw .diverged(step: step + 1, what: "the norm of the gradients is \(Self.text(measured))")
       }
       norm = measured
     }
@@ -203,6 +208,8 @@ public final class Trainer {
   ) throws(MiniLMError) -> TrainingSummary {
     let clock = Stopwatch()
     var interval = RunningLoss()
+    // Of the last interval with a step in it: a run may end where one has just been finished.
+    var meanLoss = Double.nan
     var tokens = 0
     var stopped = false
     var last: Evaluation?
@@ -212,6 +219,7 @@ public final class Trainer {
       let result = try makeStep(measureNorm: evaluates)
       tokens += result.tokens
       interval.add(result.loss)
+      meanLoss = interval.mean
       var evaluation: Evaluation?
       if evaluates {
         evaluation = try evaluateAndSave(
@@ -219,7 +227,7 @@ public final class Trainer {
         last = evaluation ?? last
       }
       let report = TrainingProgress(
-        step: step, steps: options.steps, loss: result.loss, meanLoss: interval.mean,
+        step: step, steps: options.steps, loss: result.loss, meanLoss: meanLoss,
         evaluation: evaluation, isEvaluationStep: evaluates, learningRate: result.learningRate,
         gradientNorm: result.gradientNorm, tokens: tokens, seconds: clock.seconds)
       if evaluates, !isLast { interval = RunningLoss() }
@@ -229,7 +237,7 @@ public final class Trainer {
       }
     }
     return TrainingSummary(
-      step: step, tokens: tokens, seconds: clock.seconds, trainingLoss: interval.mean,
+      step: step, tokens: tokens, seconds: clock.seconds, trainingLoss: meanLoss,
       evaluation: last, bestValidationLoss: bestValidationLoss, stopped: stopped)
   }
 
@@ -238,7 +246,7 @@ public final class Trainer {
     var isBest = false
     if let loss = evaluation?.loss {
       guard loss.isFinite else {
-        throw .diverged(step: step, what: "the validation loss is \(loss)")
+        throw .diverged(step: step, what: "the validation loss is \(Self.text(loss))")
       }
       isBest = loss < bestValidationLoss ?? .infinity
       if isBest { bestValidationLoss = loss }

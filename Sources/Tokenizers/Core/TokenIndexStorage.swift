@@ -19,9 +19,13 @@ internal import CKernels
 
   /// Collects tokens that lie one after another in `arena`, none of them empty.
   ///
-  /// - Parameter offsets: Where each token begins, ascending, and the end of the last.
+  /// - Parameters:
+  ///   - offsets: Where each token begins, ascending, and the end of the last.
+  ///   - passingOver: Of tokens with the same bytes the first is found, and none is an error.
   /// - Throws: `Duplicate` for the first token that repeats an earlier one.
-  init(arena: Span<UInt8>, offsets: Span<UInt32>) throws(Duplicate) {
+  init(
+    arena: Span<UInt8>, offsets: Span<UInt32>, passingOver: Bool = false
+  ) throws(Duplicate) {
     let count = offsets.count - 1
     var slotCount = 16
     while slotCount < count * 2 { slotCount *= 2 }
@@ -37,13 +41,14 @@ internal import CKernels
     let duplicate = unsafe arena.withUnsafeBufferPointer { arena in
       unsafe offsets.withUnsafeBufferPointer { offsets -> Duplicate? in
         guard let start = arena.baseAddress, let offsets = offsets.baseAddress else { return nil }
-        return unsafe fill(Lookup(self, arena: start, arena.count, offsets: offsets), count)
+        return unsafe fill(
+          Lookup(self, arena: start, arena.count, offsets: offsets), count, passingOver)
       }
     }
     if let duplicate { throw duplicate }
   }
 
-  private func fill(_ lookup: Lookup, _ count: Int) -> Duplicate? {
+  private func fill(_ lookup: Lookup, _ count: Int, _ passingOver: Bool) -> Duplicate? {
     let slots = unsafe memory.base.assumingMemoryBound(to: UInt32.self)
     // Hashes of some tokens first, so that their slots come near before they are looked at.
     let batch = 16
@@ -64,7 +69,7 @@ internal import CKernels
           // In bounds: masked; free slots end every walk.
           while unsafe slots[slot] != 0 {
             let other = unsafe lookup.position(in: slots[slot], ifTagged: tag)
-            if let other, unsafe lookup.areEqual(other, position) {
+            if !passingOver, let other, unsafe lookup.areEqual(other, position) {
               return Duplicate(first: other, second: position)
             }
             slot = (slot &+ 1) & mask

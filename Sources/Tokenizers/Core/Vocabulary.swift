@@ -17,7 +17,7 @@ public struct Vocabulary: Sendable {
   /// Bytes of the longest token.
   private let longestLength: Int
   /// Position in `ids` by the bytes.
-  private let index: TokenIndexStorage
+  private let index: TokenIndex
 
   /// Collects tokens under their ids.
   ///
@@ -65,7 +65,12 @@ public struct Vocabulary: Sendable {
   }
 
   /// Takes tokens that already lie in the order of their ids.
-  init(arena: [UInt8], offsets: [UInt32], ids: [UInt32]) throws(VocabularyError) {
+  ///
+  /// - Parameter areDistinct: No two have the same bytes: the index, which would find that out, waits until
+  ///   someone looks for a token.
+  init(
+    arena: [UInt8], offsets: [UInt32], ids: [UInt32], areDistinct: Bool = false
+  ) throws(VocabularyError) {
     self.arena = arena
     self.offsets = offsets
     self.ids = ids
@@ -94,8 +99,10 @@ public struct Vocabulary: Sendable {
       longest = max(longest, length)
     }
     longestLength = Int(longest)
+    index = TokenIndex()
+    if areDistinct { return }
     do {
-      index = try TokenIndexStorage(arena: arena.span, offsets: offsets.span)
+      try index.make(arena: arena.span, offsets: offsets.span)
     } catch {
       let range = Int(offsets[error.first])..<Int(offsets[error.first + 1])
       throw .duplicateToken(
@@ -142,7 +149,8 @@ public struct Vocabulary: Sendable {
   func withLookup<Value, Failure: Error>(
     _ body: (TokenIndexStorage.Lookup) throws(Failure) -> Value
   ) throws(Failure) -> Value {
-    try unsafe index.withLookup(arena: arena.span, offsets: offsets.span, body)
+    try unsafe index.made(arena: arena.span, offsets: offsets.span)
+      .withLookup(arena: arena.span, offsets: offsets.span, body)
   }
 
   /// Where the bytes of a token lie in `arena`.

@@ -87,12 +87,15 @@ extension Tokenizer {
   ///   - pattern: How text is split, in the place of what the files say. A `*.tiktoken` file that is not
   ///     one of OpenAI's needs it.
   ///   - engine: Which code works on text; the ids do not depend on it.
+  ///   - prepared: Folders in which the vocabulary's prepared form may lie, see `PreparedVocabulary`. Only this
+  ///     user, and those whom the user trusts with the program itself, should be able to write there.
   /// - Throws: `FileError`, `FormatError`, or `PreTokenizationError` for a bad pattern.
   public init(
-    contentsOf path: String, pattern: SplitPattern? = nil, engine: Engine = .automatic
+    contentsOf path: String, pattern: SplitPattern? = nil, engine: Engine = .automatic,
+    prepared: [String] = []
   ) throws {
     if FileBytes.isFolder(path) {
-      self = try Self.readFolder(path, pattern, engine)
+      self = try Self.readFolder(path, pattern, engine, prepared)
     } else if path.hasSuffix(".tiktoken") {
       self = try Self.readRankTable(path, pattern, engine)
     } else {
@@ -104,8 +107,16 @@ extension Tokenizer {
     }
   }
 
+  /// The files of GPT-2's format that a folder has.
+  static func sources(in path: String) -> PreparedVocabulary.Sources? {
+    let pairs = [("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe")]
+    return pairs.first { FileBytes.exists(path + "/" + $0.0) }.map {
+      PreparedVocabulary.Sources(vocab: path + "/" + $0.0, merges: path + "/" + $0.1)
+    }
+  }
+
   private static func readFolder(
-    _ path: String, _ pattern: SplitPattern?, _ engine: Engine
+    _ path: String, _ pattern: SplitPattern?, _ engine: Engine, _ prepared: [String]
   ) throws -> Tokenizer {
     let manifestPath = path + "/" + TokenizerFolder.manifestName
     var manifest: Manifest?
@@ -120,19 +131,25 @@ extension Tokenizer {
       return try readPlain(path, manifest)
     }
 
-    let pairs = [("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe")]
-    guard let (vocab, merges) = pairs.first(where: { FileBytes.exists(path + "/" + $0.0) }) else {
+    guard let sources = sources(in: path) else {
       throw FormatError(
         file: path, place: .file,
         message: "the folder holds neither vocab.json and merges.txt nor encoder.json and vocab.bpe"
       )
     }
-    let names = [path + "/" + vocab, path + "/" + merges]
-    let files = try FileBytes.read(names)
-    let contents = try GPT2Files.read(
-      vocab: files[0], merges: files[1], vocabName: names[0], mergesName: names[1])
-    let special = try manifest?.specialTokens(in: contents.vocabulary, manifestPath)
     let splitPattern = pattern ?? manifest?.pattern ?? .gpt2
+    if let contents = PreparedVocabulary.contents(of: sources, in: prepared) {
+      let special = try manifest?.specialTokens(in: contents.vocabulary, manifestPath)
+      let model = BPEModel(
+        prepared: contents.table, contents.vocabulary, idOfByte: contents.idOfByte,
+        preTokenizer: try engine.makePreTokenizer(for: splitPattern))
+      return Tokenizer(
+        model: model, specialTokens: special ?? contents.specialTokens, splitPattern: splitPattern)
+    }
+    let files = try FileBytes.read([sources.vocab, sources.merges])
+    let contents = try GPT2Files.read(
+      vocab: files[0], merges: files[1], vocabName: sources.vocab, mergesName: sources.merges)
+    let special = try manifest?.specialTokens(in: contents.vocabulary, manifestPath)
     do {
       let model = try BPEModel(
         vocabulary: contents.vocabulary, merges: contents.merges,

@@ -26,6 +26,10 @@ extension TokenModel {
 
 /// Encodes texts one after another; owns its scratch memory and caches, so it is never shared.
 public protocol TokenEncoder: AnyObject {
+  /// Says that about so many bytes are to be encoded now, in any number of calls: what pays for long texts only may be
+  /// done.
+  func expect(_ byteCount: Int)
+
   /// Appends the ids of a whole text to `ids`. On an error `ids` is as it was before.
   ///
   /// - Parameters:
@@ -44,6 +48,11 @@ public protocol TokenEncoder: AnyObject {
   func encode(
     _ bytes: Span<UInt8>, repaired: RepairedText, into ids: inout [TokenID]
   ) throws(TokenizerError)
+}
+
+extension TokenEncoder {
+  /// Nothing.
+  public func expect(_ byteCount: Int) {}
 }
 
 /// Turns ids into bytes, one piece of a stream after another.

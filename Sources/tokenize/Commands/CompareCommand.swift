@@ -63,7 +63,7 @@ struct CompareCommand: ParsableCommand {
   func run() throws {
     let inputs = try input.open()
     let tokenizers = try vocabs.map {
-      (name: $0, tokenizer: try VocabularyOptions.load($0, pattern, engine))
+      (name: $0, tokenizer: try VocabularyOptions.load($0, pattern, engine.engine))
     }
     let documents = try inputs.map { (name: $0.name, bytes: try $0.readAll()) }
     let statistics = try measure(documents)

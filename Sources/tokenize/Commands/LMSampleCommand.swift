@@ -10,9 +10,11 @@ struct LMSampleCommand: ParsableCommand {
     discussion: """
       The text appears as it comes, in whole characters. It begins with the prompt; without one the model \
       begins by itself. It ends after --max-tokens, before a --stop text, or with the model's \
-      end-of-text token. Several samples \
-      are separated by a line of three dashes. The same --seed gives the same text; without one each run \
-      gives another.
+      end-of-text token. The same --seed gives the same text; without one each run gives another.
+
+      Several samples are written side by side, which takes less time than one after the other, and are \
+      separated by a line of three dashes. The second is the text that a seed one higher gives, the third \
+      that of a seed two higher, and so on.
 
       Examples:
         tokenize lm sample runs/corpus --prompt "The " --max-tokens 200
@@ -66,19 +68,27 @@ struct LMSampleCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The most tokens to add.", valueName: "n"))
   var maxTokens = 200
 
-  @Option(help: ArgumentHelp("How many samples.", valueName: "n"))
+  @Option(
+    name: [.long, .customLong("samples")], help: ArgumentHelp("How many samples.", valueName: "n"))
   var count = 1
 
-  @Option(help: ArgumentHelp("Where all chance comes from.", valueName: "n"))
+  @Option(
+    help: ArgumentHelp(
+      "Where all chance of the first sample comes from; each further one counts one up.",
+      valueName: "n"))
   var seed: UInt64?
 
   @OptionGroup var output: OutputOptions
   @OptionGroup var reporting: RunOptions
 
+  private static let mostSamples = 1_000_000
+
   func validate() throws {
     if maxTokens < 0 { throw ValidationError("--max-tokens is \(maxTokens); 0 or more expected") }
     if stops.contains("") { throw ValidationError("--stop: a text expected, '' met") }
-    if count < 0 { throw ValidationError("--count is \(count); 0 or more expected") }
+    if !(0...Self.mostSamples).contains(count) {
+      throw ValidationError("--count is \(count); 0 to \(Self.mostSamples) expected")
+    }
   }
 
   func run() throws {
@@ -95,51 +105,24 @@ struct LMSampleCommand: ParsableCommand {
       throw Failure(.badData, "--prompt: \(error)")
     }
     let output = try output.open()
-    var random = RandomGenerator(seed: seed ?? UInt64.random(in: .min ... .max))
-    for sample in 0..<count {
-      if sample > 0 { try output.write("---\n") }
-      try write(start, tokenizer, model, sampler, &random, output)
-    }
-    try output.finish()
-  }
-
-  private func write(
-    _ start: [TokenID], _ tokenizer: Tokenizer, _ model: any LanguageModel, _ sampler: Sampler,
-    _ random: inout RandomGenerator, _ output: OutputFile
-  ) throws {
-    let decoder = tokenizer.makeDecoder()
-    var characters = WholeCharacters()
-    var ending = StopTexts(stops)
+    let seed = seed ?? UInt64.random(in: .min ... .max)
+    var randoms = (0..<count).map { RandomGenerator(seed: seed &+ UInt64($0)) }
+    var texts = try SampledTexts(
+      count: count, limit: maxTokens, stops: stops, prompt: start, tokenizer, output)
     var failure: (any Error)?
-    func show(_ ids: [TokenID], isPrompt: Bool = false) -> Bool {
+    _ = try model.generate(
+      after: start.isEmpty ? [beginning(tokenizer)] : start, count: maxTokens, sampler: sampler,
+      &randoms
+    ) { text, id in
       do {
-        // What a model knows beyond its tokenizer stands for no text.
-        let ids = ids.filter { tokenizer.vocabulary.bytes(of: $0) != nil }
-        var bytes: [UInt8] = []
-        try decoder.decode(ids.span, skipping: nil, into: &bytes)
-        // A stop text in the prompt ends nothing.
-        try output.write(characters.append(isPrompt ? bytes : ending.append(bytes)))
-        try output.flush()
-        return !ending.isEnded
+        return try failure == nil && texts.append(id, to: text)
       } catch {
         failure = error
         return false
       }
     }
-    let end = tokenizer.specialTokens.endOfText
-    if show(start, isPrompt: true) {
-      _ = try model.generate(
-        after: start.isEmpty ? [beginning(tokenizer)] : start, count: maxTokens, sampler: sampler,
-        &random
-      ) { id in
-        id == end ? false : show([id])
-      }
-    }
     if let failure { throw failure }
-    try output.write(characters.append(ending.finish()))
-    try output.write(characters.finish())
-    try output.write("\n")
-    try output.flush()
+    try output.finish()
   }
 
   /// What a text without a prompt follows: the end of another one, or of a line.

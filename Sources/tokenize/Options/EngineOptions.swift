@@ -12,8 +12,9 @@ struct EngineOptions: ParsableArguments {
   var engine = Engine.automatic
 
   /// The engine, once it is clear that this machine has it.
-  func checked() throws -> Engine {
-    let chosen = engine
+  func checked() throws -> Engine { try Self.checked(engine) }
+
+  static func checked(_ chosen: Engine) throws -> Engine {
     if !chosen.isAvailable {
       throw Failure(.usage, "--engine: \(EngineError.unavailable(chosen))")
     }

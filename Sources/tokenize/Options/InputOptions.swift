@@ -14,20 +14,7 @@ struct InputOptions: ParsableArguments {
   ///
   /// - Parameter includingFolders: Whether a folder stands for the files in it and below.
   func open(includingFolders: Bool = false) throws -> [Input] {
-    var inputs: [Input] = []
-    for file in files.isEmpty ? ["-"] : files {
-      if includingFolders, Paths.kind(file) == .folder {
-        do throws(SystemError) {
-          inputs += try Paths.files(below: file).map { Input($0) }
-        } catch {
-          throw Failure(.noInput, "\(file): cannot be read: \(error.reason)")
-        }
-      } else {
-        inputs.append(Input(file))
-      }
-    }
-    for input in inputs { try input.check() }
-    return inputs
+    try Input.open(files, includingFolders: includingFolders)
   }
 }
 

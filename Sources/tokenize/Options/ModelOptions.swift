@@ -37,7 +37,9 @@ struct ModelOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Batches that make one update together.", valueName: "n"))
   var accumulate: Int?
 
-  @Option(help: "How windows are taken: at random places, end to end, or every --stride tokens.")
+  @Option(
+    name: [.long, .customLong("data")],
+    help: "How windows are taken: at random places, end to end, or every --stride tokens.")
   var windows = Windows.random
 
   @Option(help: ArgumentHelp("sliding: tokens from one window to the next.", valueName: "n"))

@@ -28,7 +28,9 @@ struct ThreadOptions: ParsableArguments {
 
   var count: Int { threads ?? Machine.coreCount }
 
-  func validate() throws {
+  func validate() throws { try Self.check(threads) }
+
+  static func check(_ threads: Int?) throws {
     if let threads, !(1...1024).contains(threads) {
       throw ValidationError("--threads is \(threads); 1 to 1024 expected")
     }

@@ -20,18 +20,17 @@ struct VocabularyOptions: ParsableArguments {
       """, valueName: "name|regex"))
   var pattern: PatternArgument?
 
-  /// Reads the tokenizer.
-  ///
-  /// - Parameter engine: What will work on text; for a command that decodes only it does not matter.
-  func load(_ engine: EngineOptions? = nil) throws -> Tokenizer {
-    try Self.load(vocab, pattern, engine)
-  }
+  /// Reads the tokenizer, for a command that does not encode.
+  func load() throws -> Tokenizer { try Self.load(vocab, pattern) }
 
+  /// Reads a tokenizer.
+  ///
+  /// - Parameter engine: What will work on text; for a command that does not encode it does not matter.
   static func load(
-    _ vocab: String, _ pattern: PatternArgument? = nil, _ engine: EngineOptions? = nil
+    _ vocab: String, _ pattern: PatternArgument? = nil, _ engine: Engine? = nil
   ) throws -> Tokenizer {
-    let isUsual = pattern == nil && engine?.engine ?? .automatic == .automatic
-    let engine = try engine?.checked() ?? .automatic
+    let isUsual = pattern == nil && engine ?? .automatic == .automatic
+    let engine = try engine.map(EngineOptions.checked) ?? .automatic
     if isUsual, let early = EarlyVocabulary.take(vocab) { return early }
     return try VocabularyLocator.load(vocab, pattern: try pattern?.checked(), engine: engine)
   }

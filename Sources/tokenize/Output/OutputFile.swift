@@ -16,7 +16,9 @@ final class OutputFile {
   private let start: Int?
 
   /// Opens `path`, or standard output for nothing and for `-`.
-  init(_ path: String?) throws {
+  ///
+  /// - Parameter permissions: Of a file; those of the one that is replaced, or what the umask leaves, if nil.
+  init(_ path: String?, permissions: UInt32? = nil) throws {
     buffer.reserveCapacity(Self.bufferSize + 64)
     guard let path, path != "-" else {
       name = "standard output"
@@ -41,7 +43,9 @@ final class OutputFile {
         descriptor = try Descriptor(creating: temporary)
         TemporaryFiles.add(temporary)
         renaming = (temporary, final)
-        if let permissions = Paths.permissions(final) { descriptor.setPermissions(permissions) }
+        if let permissions = permissions ?? Paths.permissions(final) {
+          descriptor.setPermissions(permissions)
+        }
       }
     } catch let error as SystemError {
       throw Failure(.cannotCreate, "\(path): cannot be written: \(error.reason)")

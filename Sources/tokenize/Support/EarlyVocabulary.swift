@@ -20,7 +20,9 @@ enum EarlyVocabulary {
     guard Machine.coreCount > 1, let name = name(in: arguments),
       let path = try? VocabularyLocator.find(name), VocabularyLocator.isOfFiles(path)
     else { return }
-    let thread = BackgroundThread { try? Tokenizer(contentsOf: path) }
+    let thread = BackgroundThread {
+      try? Tokenizer(contentsOf: path, prepared: PreparedFolders.all)
+    }
     if let thread { job.withLock { $0 = Job(name: name, thread: thread) } }
   }
 

@@ -11,7 +11,10 @@ enum VocabularyLocator {
   ) throws -> Tokenizer {
     let path = try find(vocab)
     do {
-      if let path { return try Tokenizer(contentsOf: path, pattern: pattern, engine: engine) }
+      if let path {
+        return try Tokenizer(
+          contentsOf: path, pattern: pattern, engine: engine, prepared: PreparedFolders.all)
+      }
       return Tokenizer(model: try ByteModel())
     } catch PreTokenizationError.engine(let error) {
       throw error

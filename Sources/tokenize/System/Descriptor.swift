@@ -123,7 +123,7 @@ struct Descriptor {
   }
 
   /// Gives a file the permissions of the one that it will replace, as far as may be.
-  func setPermissions(_ permissions: mode_t) { _ = fchmod(number, permissions) }
+  func setPermissions(_ permissions: UInt32) { _ = fchmod(number, mode_t(permissions)) }
 
   func close() throws(SystemError) {
     if Self.systemClose(number) != 0, errno != EINTR { throw .last }

@@ -6,6 +6,26 @@ struct Input {
   /// `-` and nothing are standard input.
   init(_ argument: String) { path = argument == "-" ? nil : argument }
 
+  /// The inputs that these arguments name, in order, each known to be there; standard input for none.
+  ///
+  /// - Parameter includingFolders: Whether a folder stands for the files in it and below.
+  static func open(_ arguments: [String], includingFolders: Bool = false) throws -> [Input] {
+    var inputs: [Input] = []
+    for file in arguments.isEmpty ? ["-"] : arguments {
+      if includingFolders, Paths.kind(file) == .folder {
+        do throws(SystemError) {
+          inputs += try Paths.files(below: file).map { Input($0) }
+        } catch {
+          throw Failure(.noInput, "\(file): cannot be read: \(error.reason)")
+        }
+      } else {
+        inputs.append(Input(file))
+      }
+    }
+    for input in inputs { try input.check() }
+    return inputs
+  }
+
   /// How to call it in messages.
   var name: String { path ?? "standard input" }
 

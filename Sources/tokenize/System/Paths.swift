@@ -24,10 +24,10 @@ enum Paths {
   }
 
   /// The permissions of what stands at a path.
-  static func permissions(_ path: String) -> mode_t? {
+  static func permissions(_ path: String) -> UInt32? {
     var status = stat()
     // As above.
-    return unsafe stat(path, &status) == 0 ? status.st_mode & 0o7777 : nil
+    return unsafe stat(path, &status) == 0 ? UInt32(status.st_mode & 0o7777) : nil
   }
 
   /// Throws what the system says against reading a path.

@@ -3,17 +3,23 @@
 /// Owned by one thread. Scratch memory and caches are kept from text to text, so that nothing is
 /// allocated for a pre-token that was seen before.
 final class BPEEncoder: TokenEncoder {
-  /// Ends of pre-tokens found at a time: 8 KiB of them, which stay in the first-level cache.
-  private static let batch = 1024
+  /// Ends of pre-tokens found at a time.
+  private static let batch = PreTokenEncoder.group
 
   private let preTokenizer: any PreTokenizer
   private var preTokenEncoder: PreTokenEncoder
   private var ends: [Int] = []
+  private let seeds: PreTokenSeeds
 
   init(_ model: BPEModel) {
+    seeds = model.seeds
     preTokenizer = model.preTokenizer
     preTokenEncoder = PreTokenEncoder(model)
     ends.reserveCapacity(Self.batch)
+  }
+
+  func expect(_ byteCount: Int) {
+    if byteCount >= PreTokenSeeds.worthCopying { preTokenEncoder.begin(with: seeds) }
   }
 
   func encode(_ text: Span<UInt8>, into ids: inout [TokenID]) throws(TokenizerError) {

@@ -5,8 +5,8 @@ internal import Synchronization
 final class BPEMerges: Sendable {
   /// Merges and what follows from them.
   struct Made: Sendable {
-    /// In the order of their ranks.
-    let merges: [BPEModel.Merge]
+    /// In the order of their ranks; nil where the table was prepared, until someone asks for them.
+    fileprivate(set) var merges: [BPEModel.Merge]?
     let table: MergeTableStorage
     let looksUpWholePreTokens: Bool
   }
@@ -51,6 +51,15 @@ final class BPEMerges: Sendable {
     }
   }
 
+  /// A table that was made before.
+  init(prepared table: MergeTableStorage, _ vocabulary: Vocabulary, idOfByte: [TokenID]) {
+    self.vocabulary = vocabulary
+    self.idOfByte = idOfByte
+    given = false
+    order = nil
+    state = Mutex(Made(merges: nil, table: table, looksUpWholePreTokens: false))
+  }
+
   /// Merges and table, made if they are not there. Threads that come meanwhile wait.
   var made: Made {
     state.withLock { state in
@@ -69,7 +78,11 @@ final class BPEMerges: Sendable {
   /// The merges, found now if they are not known.
   var merges: [BPEModel.Merge] {
     if case .merges(let merges) = order { return merges }
-    return made.merges
+    let made = made
+    if let merges = made.merges { return merges }
+    let merges = made.table.merges(in: vocabulary)
+    state.withLock { $0?.merges = merges }
+    return merges
   }
 
   /// `BPEModel.looksUpWholePreTokens`; of a rank table, whether some token is one that no merges make.

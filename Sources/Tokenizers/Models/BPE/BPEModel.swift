@@ -39,6 +39,8 @@ public struct BPEModel: TokenModel {
   var mergeTable: MergeTableStorage { lazyMerges.made.table }
   /// Made when a long pre-token comes.
   let longMergeTables = LongMergeTables()
+  /// Made when a caller asks for it.
+  let seeds = PreTokenSeeds()
 
   /// Checks that the parts fit together: all 256 bytes are tokens, and every merge joins two tokens
   /// into a third whose bytes are theirs.
@@ -61,8 +63,19 @@ public struct BPEModel: TokenModel {
     specialTokens: SpecialTokens, looksUpWholePreTokens: Bool, mergesFit: Bool
   ) throws(VocabularyError) {
     _ = try Self.idOfByte(in: vocabulary)
+    if !mergesFit, let rank = Self.firstUnfit(merges, vocabulary) {
+      throw .unknownTokenInMerge(rank: rank)
+    }
+    try self.init(
+      vocabulary, .merges(merges), preTokenizer, specialTokens,
+      looksUpWholePreTokens: looksUpWholePreTokens, isDeferrable: mergesFit)
+  }
+
+  /// The rank of the first merge that does not join the bytes of two tokens to those of a third; nil if there is
+  /// none.
+  static func firstUnfit(_ merges: [Merge], _ vocabulary: Vocabulary) -> Int? {
     let arena = vocabulary.arena.span
-    for (rank, merge) in (mergesFit ? [] : merges).enumerated() {
+    for (rank, merge) in merges.enumerated() {
       guard let left = vocabulary.range(of: merge.left),
         let right = vocabulary.range(of: merge.right),
         let merged = vocabulary.range(of: merge.merged),
@@ -71,11 +84,9 @@ public struct BPEModel: TokenModel {
           arena.extracting(merged).extracting(first: left.count)),
         arena.extracting(right).elementsEqual(
           arena.extracting(merged).extracting(last: right.count))
-      else { throw .unknownTokenInMerge(rank: rank) }
+      else { return rank }
     }
-    try self.init(
-      vocabulary, .merges(merges), preTokenizer, specialTokens,
-      looksUpWholePreTokens: looksUpWholePreTokens, isDeferrable: mergesFit)
+    return nil
   }
 
   /// A model of a rank table, whose merges are not looked for until something needs them.
@@ -102,8 +113,19 @@ public struct BPEModel: TokenModel {
       looksUpWholePreTokens: looksUpWholePreTokens, isDeferrable: isDeferrable)
   }
 
+  /// A model whose table of merges was made before; `idOfByte` has the token of each byte.
+  init(
+    prepared table: MergeTableStorage, _ vocabulary: Vocabulary, idOfByte: [TokenID],
+    preTokenizer: any PreTokenizer
+  ) {
+    self.vocabulary = vocabulary
+    self.preTokenizer = preTokenizer
+    specialIDs = []
+    lazyMerges = BPEMerges(prepared: table, vocabulary, idOfByte: idOfByte)
+  }
+
   /// The token of each byte.
-  private static func idOfByte(in vocabulary: Vocabulary) throws(VocabularyError) -> [TokenID] {
+  static func idOfByte(in vocabulary: Vocabulary) throws(VocabularyError) -> [TokenID] {
     var ids: [TokenID] = []
     ids.reserveCapacity(256)
     for byte in UInt8.min...UInt8.max {
@@ -122,10 +144,11 @@ public struct BPEModel: TokenModel {
   /// A worker with its own cache of pre-tokens.
   public func makeEncoder() -> any TokenEncoder { BPEEncoder(self) }
 
-  /// Makes the table of merges, and what long pre-tokens need.
+  /// Makes the table of merges, what long pre-tokens need, and what encoders of long texts begin with.
   public func prepare() {
     _ = lazyMerges.made
     longMergeTables.prepare(self)
+    seeds.prepare(self)
   }
 
   /// A worker that writes out the bytes of each token.

@@ -20,6 +20,7 @@ internal import CKernels
   private static let symbolBits = UInt64(MERGE_SYMBOL_BITS)
   /// A free slot: no pair, since symbols are below the greatest that the bits could hold.
   private static let free = UInt64.max
+  private static let bytePairs = 1 << 16
   /// How many symbols there can be, and so tokens that take part in merges.
   static let largestSymbolCount = 1 << Int(symbolBits) - 1
 
@@ -49,15 +50,13 @@ internal import CKernels
     while 1 << bits < merges.count * 2 { bits += 1 }
     self.bits = bits
     let count = 1 << Int(bits)
-    let bytePairs = 1 << 16
-    memory = ZeroedMemory(
-      byteCount: count * MemoryLayout<UInt64>.stride + bytePairs * MemoryLayout<UInt32>.stride)
+    memory = ZeroedMemory(byteCount: Self.byteCount(bits: bits))
     // Both lie in the memory, the slots at its start and so at the start of a cache line.
     unsafe slots = memory.base.bindMemory(to: UInt64.self, capacity: count)
     unsafe slots.update(repeating: Self.free, count: count)
     unsafe rankOfBytes = (memory.base + count * MemoryLayout<UInt64>.stride)
-      .bindMemory(to: UInt32.self, capacity: bytePairs)
-    unsafe rankOfBytes.update(repeating: Self.noRank, count: bytePairs)
+      .bindMemory(to: UInt32.self, capacity: Self.bytePairs)
+    unsafe rankOfBytes.update(repeating: Self.noRank, count: Self.bytePairs)
     var merged: [UInt32] = []
     merged.reserveCapacity(merges.count)
     var duplicate: Int?
@@ -87,12 +86,78 @@ internal import CKernels
       }
     self.merged = merged
     tokens = numbering.tokens
+    symbolCount = tokens.count
     if let duplicate { throw .duplicateMerge(rank: duplicate) }
     guard tokens.count <= Self.largestSymbolCount else { throw .tooManyMerges }
   }
 
+  /// A table whose memory was made before, of `mergeCount` merges in order.
+  ///
+  /// - Parameters:
+  ///   - bits: Of the number of slots.
+  ///   - fill: Writes to all of the memory, and says whether it could.
+  /// - Returns: nil if it could not, or if what was written would lead out of the tables: whatever it is, looking
+  ///   symbols up afterwards ends, and gives ranks of merges.
+  init?(
+    preparedBits bits: Int, mergeCount: Int, idOfByte: [TokenID],
+    fill: (UnsafeMutableRawBufferPointer) -> Bool
+  ) {
+    guard (4...23).contains(bits), mergeCount * 2 <= 1 << bits, idOfByte.count == 256,
+      mergeCount < Self.largestSymbolCount - 256
+    else { return nil }
+    self.bits = UInt64(bits)
+    let byteCount = Self.byteCount(bits: self.bits)
+    memory = ZeroedMemory(byteCount: byteCount)
+    // As above.
+    unsafe slots = memory.base.bindMemory(to: UInt64.self, capacity: 1 << bits)
+    unsafe rankOfBytes = (memory.base + MemoryLayout<UInt64>.stride << bits)
+      .bindMemory(to: UInt32.self, capacity: Self.bytePairs)
+    merged = []
+    tokens = idOfByte
+    symbolCount = 256 + mergeCount
+    inOrder = true
+    let room = unsafe UnsafeMutableRawBufferPointer(start: memory.base, count: byteCount)
+    unsafe HugePages.populate(room)
+    guard unsafe fill(room), isSound(mergeCount) else { return nil }
+  }
+
   /// How many tokens take part in merges, bytes included: symbols are the numbers below.
-  var symbolCount: Int { tokens.count }
+  let symbolCount: Int
+
+  /// Bytes of both tables.
+  static func byteCount(bits: UInt64) -> Int {
+    MemoryLayout<UInt64>.stride << Int(bits) + bytePairs * MemoryLayout<UInt32>.stride
+  }
+
+  /// Whether each slot is free or says a merge of symbols that are there before it, none of them more than can be,
+  /// and each rank of a pair of bytes is a merge's or none.
+  private func isSound(_ mergeCount: Int) -> Bool {
+    // Without a branch for each slot: the highest bit of a difference is set where it is negative.
+    let symbolMask = UInt64(1) << Self.symbolBits - 1
+    let rankMask = UInt64(Self.noRank)
+    let limit = UInt64(mergeCount)
+    var (bad, taken): (UInt64, UInt64) = (0, 0)
+    for position in 0..<1 << Int(bits) {
+      // In bounds of the slots.
+      let slot = unsafe slots[position]
+      let isTaken: UInt64 = slot == Self.free ? 0 : 1
+      let rank = slot & rankMask
+      let made = rank &+ 255
+      let right = slot &>> Self.rankBits & symbolMask
+      let left = slot &>> (Self.rankBits &+ Self.symbolBits)
+      let isOver = (limit &- 1 &- rank) | (made &- left) | (made &- right)
+      bad |= (isOver &>> 63) & isTaken
+      taken &+= isTaken
+    }
+    var badRanks: UInt32 = 0
+    let rankLimit = UInt32(mergeCount)
+    for pair in 0..<Self.bytePairs {
+      // In bounds of the ranks, which all of the memory behind the slots is.
+      let rank = unsafe rankOfBytes[pair]
+      badRanks |= rank == Self.noRank || rank < rankLimit ? 0 : 1
+    }
+    return bad == 0 && badRanks == 0 && taken == limit
+  }
 
   /// How many merges there are: ranks are the numbers below.
   var mergeCount: Int { merged.count }
@@ -110,6 +175,37 @@ internal import CKernels
     }
   }
 
+  /// The memory of a table whose merges are in order, and the bits of the number of slots; nil for another.
+  var preparable: (bits: Int, bytes: [UInt8])? {
+    guard inOrder else { return nil }
+    // All of the memory, which was written when the table was made.
+    let bytes = unsafe UnsafeRawBufferPointer(
+      start: memory.base, count: Self.byteCount(bits: bits))
+    return (Int(bits), unsafe [UInt8](bytes))
+  }
+
+  /// The merges of a table that is in order, read from its slots; none if one of them does not join the bytes of
+  /// two tokens to those of a third.
+  func merges(in vocabulary: Vocabulary) -> [BPEModel.Merge] {
+    let none = TokenID(UInt32.max)
+    var merges = [BPEModel.Merge](
+      repeating: BPEModel.Merge(left: none, right: none, merged: none), count: symbolCount - 256)
+    withLookup { lookup in
+      for position in 0..<1 << Int(bits) {
+        // In bounds of the slots; ranks are those of merges, and symbols have tokens.
+        let slot = unsafe slots[position]
+        if slot == Self.free { continue }
+        let rank = UInt32(truncatingIfNeeded: slot) & Self.noRank
+        let pair = slot >> Self.rankBits
+        let right = UInt32(truncatingIfNeeded: pair) & (1 << UInt32(Self.symbolBits) - 1)
+        merges[Int(rank)] = BPEModel.Merge(
+          left: lookup.token(UInt32(truncatingIfNeeded: pair >> Self.symbolBits)),
+          right: lookup.token(right), merged: lookup.token(lookup.merged(rank)))
+      }
+    }
+    return BPEModel.firstUnfit(merges, vocabulary) == nil ? merges : []
+  }
+
   /// The tables' addresses for a hot loop. Symbols and ranks that it is asked about are ones it gave.
   @safe struct Lookup {
     fileprivate let slots: UnsafePointer<UInt64>
@@ -121,7 +217,7 @@ internal import CKernels
 
     /// The tables as the kernels see them.
     var view: merge_table {
-      // An id has the layout of its number. Models have merges: the arrays are not empty.
+      // An id has the layout of its number. `merged` may be empty where merges are in order.
       unsafe merge_table(
         slots: slots, bits: UInt32(bits), rank_of_bytes: rankOfBytes, merged: merged.baseAddress,
         tokens: UnsafeRawPointer(tokens.baseAddress)?.assumingMemoryBound(to: UInt32.self),

@@ -4,27 +4,32 @@ internal import CKernels
 ///
 /// One slot of 32 bytes holds the key (`PreTokenKey`: nearly always the pre-token itself) and the ids, if
 /// they are few, so that a hit costs one cache line. The highest four bits of a filled slot's `high` say
-/// how many ids there are, or that ids, and bytes that the key does not hold, lie in an arena. The table
-/// grows while it may, and starts anew when it or the arena is full at its largest: memory is bounded
+/// how many ids there are, or that ids, and bytes that the key does not hold, lie in an arena. Nearly all that is in the
+/// table is in the cache line where its hash says: a line that was not asked for in time costs as much as twenty that
+/// were, so much of the table stays free, and both slots of a line are tried before another line is.
+///
+/// Who looks pre-tokens up claims a slot for each that is not there (`makeRoom` has made sure that there are enough), and
+/// `fill` puts its ids there when they are known: neither is the slot searched again, nor is a pre-token that comes
+/// twice in the meantime merged twice.
+///
+/// The table grows while it may, and starts anew when it or the arena is full at its largest: memory is bounded
 /// whatever the text.
 @safe struct PreTokenCacheStorage: ~Copyable {
-  struct Slot {
-    /// the key; both words are 0 where the slot is free
-    var key: PreTokenKey
-    /// ids, or where they are: the offset in the arena in the low half of the first word, their number in
-    /// its high half
-    var payload: SIMD2<UInt64>
-  }
+  /// Its key's words are 0 where it is free. The payload is ids, or where they are: the offset in the arena in the low
+  /// half of the first word, their number in its high half.
+  typealias Slot = pre_token_slot
 
   /// The highest bits of a slot's `high` where the payload is a place in the arena.
   static let inArena = UInt64(SLOT_IN_ARENA)
+  /// The same where ids are not known yet.
+  static let claimed = UInt64(SLOT_CLAIMED)
 
   /// How far the table grows.
   struct Bounds {
     /// 2^13 slots take 256 KiB; a text of a page touches little of them.
     var initialBits = 13
-    /// 2^20 slots take 32 MiB and hold the 335,000 distinct pre-tokens of 100 MB of English.
-    var largestBits = 20
+    /// 2^19 slots take 16 MiB and hold the 335,000 distinct pre-tokens of 100 MB of English.
+    var largestBits = 19
     /// In bytes.
     var largestArena = 8 << 20
   }
@@ -33,14 +38,18 @@ internal import CKernels
   private let bounds: Bounds
   private var memory: ZeroedMemory
   private(set) var slots: UnsafeMutablePointer<Slot>
-  private var bits: Int
+  private(set) var bits: Int
   private var filled = 0
   private var arenaMemory: ZeroedMemory
   private(set) var arena: UnsafeMutableRawPointer
   private var arenaCapacity = 1 << 16
   private var arenaCount = 0
+  /// Whether there was no place for something in the arena: slots are claimed for it, and all is to be forgotten.
+  private var isArenaFull = false
 
   init(hash: PreTokenHash, bounds: Bounds = Bounds()) {
+    // A line has two slots.
+    precondition(bounds.initialBits > 0 && bounds.largestBits >= bounds.initialBits)
     self.hash = hash
     self.bounds = bounds
     bits = bounds.initialBits
@@ -51,22 +60,39 @@ internal import CKernels
     unsafe arena = arenaMemory.base
   }
 
+  /// A cache that knows the same.
+  init(copying other: borrowing PreTokenCacheStorage) {
+    hash = other.hash
+    bounds = other.bounds
+    bits = other.bits
+    filled = other.filled
+    memory = Self.allocate(bits: bits)
+    unsafe slots = memory.base.assumingMemoryBound(to: Slot.self)
+    unsafe slots.update(from: other.slots, count: 1 << bits)
+    arenaCapacity = other.arenaCapacity
+    arenaCount = other.arenaCount
+    arenaMemory = ZeroedMemory(byteCount: arenaCapacity + 16)
+    unsafe arena = arenaMemory.base
+    unsafe arena.copyMemory(from: other.arena, byteCount: arenaCount)
+  }
+
+  /// Whether there is nothing in it.
+  var isEmpty: Bool { filled == 0 }
+
   /// Zeroed memory is a table of free slots.
   private static func allocate(bits: Int) -> ZeroedMemory {
     ZeroedMemory(byteCount: MemoryLayout<Slot>.stride << bits)
   }
 
-  /// One less than the number of slots: what of a hash chooses the slot.
-  @inline(__always)
-  var mask: Int { 1 &<< bits &- 1 }
+  /// How many slots may be claimed between two calls of `makeRoom`, whatever is in the table.
+  var mostClaims: Int { max(1, 1 << bounds.largestBits / 4) }
 
   /// The table as the kernels see it, until it changes.
   @inline(__always)
   var view: pre_token_cache {
-    // A slot here and there are the same 32 bytes.
     unsafe pre_token_cache(
-      slots: UnsafeRawPointer(slots).assumingMemoryBound(to: pre_token_slot.self),
-      mask: UInt32(truncatingIfNeeded: mask), arena: arena.assumingMemoryBound(to: UInt8.self))
+      slots: slots, bits: UInt32(truncatingIfNeeded: bits),
+      arena: arena.assumingMemoryBound(to: UInt8.self))
   }
 
   /// Makes keys for pre-tokens that are looked up soon, says where their slots are, and has these brought near.
@@ -77,8 +103,8 @@ internal import CKernels
   /// - Parameters:
   ///   - batch: The pre-tokens.
   ///   - first: Those before it are left out.
-  ///   - keys: Has room for as many elements as there are pre-tokens.
-  ///   - places: The same. Where their slots are, in bytes from the first.
+  ///   - keys: Has room for as many elements as there are pre-tokens, and `KEY_SLACK`.
+  ///   - places: The same. Where their homes are, in bytes from the first slot.
   func prepare(
     _ batch: pre_token_batch, from first: Int = 0, keys: UnsafeMutablePointer<PreTokenKey>,
     places: UnsafeMutablePointer<UInt32>
@@ -92,67 +118,78 @@ internal import CKernels
       }
       return
     }
-    let slots = unsafe slots
-    let mask = mask
+    let slots = UnsafeRawPointer(unsafe slots)
+    let shift = UInt32(truncatingIfNeeded: 32 &- bits)
     var start = unsafe first == 0 ? batch.start : batch.ends[first &- 1]
     for index in first..<(unsafe batch.n) {
       let end = unsafe batch.ends[index]
       // start..<end lie in the text, as the caller's contract says.
       let key = unsafe PreTokenKey(
         batch.text + start, length: end &- start, available: batch.count &- start)
-      let position = Int(key.hash) & mask
+      let place = key.hash &>> shift &* UInt32(MemoryLayout<Slot>.stride)
       unsafe keys[index] = key
-      unsafe places[index] = UInt32(truncatingIfNeeded: position &* MemoryLayout<Slot>.stride)
-      unsafe prefetch_line(slots + position)
+      unsafe places[index] = place
+      unsafe prefetch_line(slots + Int(place))
       start = end
     }
   }
 
-  /// Adds a pre-token, unless its key is there.
+  /// Makes sure that so many slots can be claimed, at most `mostClaims`.
+  mutating func makeRoom(for count: Int) {
+    while filled + count > Self.mostFilled(bits, isLargest: bits == bounds.largestBits) {
+      if bits == bounds.largestBits { return forget() }
+      grow()
+    }
+  }
+
+  /// How many of 2^bits slots are taken at most: beyond, lines other than the first are tried too often; where the
+  /// table cannot grow that is better than to forget all.
+  private static func mostFilled(_ bits: Int, isLargest: Bool) -> Int {
+    isLargest ? 1 << bits * 3 / 4 : 1 << bits * 45 / 100
+  }
+
+  /// Puts ids into the slot that was claimed for a pre-token.
   ///
   /// - Parameters:
-  ///   - key: Its key, not one that is too long.
+  ///   - place: The slot, in bytes from the first.
+  ///   - key: The pre-token's key.
   ///   - bytes: Its bytes.
   ///   - inline: Its ids as a payload, nil if they do not fit.
   ///   - ids: Its ids, at least one.
-  mutating func insert(
-    _ key: PreTokenKey, _ bytes: UnsafeRawBufferPointer, inline: SIMD2<UInt64>?,
+  mutating func fill(
+    _ place: UInt32, _ key: PreTokenKey, _ bytes: UnsafeRawBufferPointer, inline: SIMD2<UInt64>?,
     _ ids: UnsafeBufferPointer<TokenID>
   ) {
-    if filled * 4 >= (1 << bits) * 3 { makeRoom() }
-    let home = Int(hash(key)) & mask
-    var position = home
-    while true {
-      // In bounds: masked. A walk ends because part of the slots are always free.
-      let there = unsafe slots[position].key
-      if there.high == 0 { break }
-      // The same pre-token may be new twice in a group.
-      if (there.low ^ key.low) | (there.high ^ key.high) << 4 == 0 { return }
-      position = (position &+ 1) & mask
-    }
-    var slot = Slot(key: key, payload: .zero)
-    if let inline, !key.isHashed {
-      slot.payload = inline
-      slot.key.high |= UInt64(ids.count) << 60
-    } else {
-      let offset = unsafe keep(
-        key.isHashed ? bytes : UnsafeRawBufferPointer(start: nil, count: 0), ids)
-      // A full arena is emptied, and the table with it.
-      if filled == 0 { position = home }
-      slot.payload[0] = UInt64(offset) | UInt64(ids.count) << 32
-      slot.key.high |= Self.inArena << 60
-    }
-    unsafe slots[position] = slot
+    // Claimed, and so in bounds.
+    let slot = unsafe slots + Int(place) / MemoryLayout<Slot>.stride
     filled += 1
+    if let inline, !key.isHashed {
+      unsafe slot.pointee.payload = (inline[0], inline[1])
+      unsafe slot.pointee.key.high = key.high | UInt64(ids.count) << 60
+      return
+    }
+    let offset = unsafe keep(
+      key.isHashed ? bytes : UnsafeRawBufferPointer(start: nil, count: 0), ids)
+    guard let offset else {
+      isArenaFull = true
+      return
+    }
+    unsafe slot.pointee.payload.0 = UInt64(offset) | UInt64(ids.count) << 32
+    unsafe slot.pointee.key.high = key.high | Self.inArena << 60
   }
 
-  /// Puts bytes, padded to a multiple of four, and ids into the arena; returns where they begin.
+  /// To be called when all that were claimed are filled, before anything is looked up.
+  mutating func endFilling() {
+    if isArenaFull { forget() }
+  }
+
+  /// Puts bytes, padded to a multiple of four, and ids into the arena; returns where they begin, nil if it is full.
   private mutating func keep(
     _ bytes: UnsafeRawBufferPointer, _ ids: UnsafeBufferPointer<TokenID>
-  ) -> Int {
+  ) -> Int? {
     let padded = (bytes.count + 3) & ~3
     let needed = padded + ids.count * MemoryLayout<TokenID>.stride
-    if arenaCount + needed > bounds.largestArena { forget() }
+    if arenaCount + needed > bounds.largestArena { return nil }
     if arenaCount + needed > arenaCapacity {
       // `needed` is at most 5 * 256 bytes: doubling once is enough.
       arenaCapacity *= 2
@@ -174,14 +211,13 @@ internal import CKernels
   }
 
   private mutating func forget() {
-    unsafe slots.update(
-      repeating: Slot(key: PreTokenKey(), payload: .zero), count: 1 << bits)
+    unsafe slots.update(repeating: Slot(), count: 1 << bits)
     filled = 0
     arenaCount = 0
+    isArenaFull = false
   }
 
-  private mutating func makeRoom() {
-    if bits == bounds.largestBits { return forget() }
+  private mutating func grow() {
     let old = unsafe slots
     let oldCount = 1 << bits
     bits += 1
@@ -192,18 +228,21 @@ internal import CKernels
       let slot = unsafe old[position]
       if slot.key.high == 0 { continue }
       let key = PreTokenKey(low: slot.key.low, high: slot.key.high & ~(15 << 60))
-      unsafe Self.place(slot, hash(key), in: slots, bits: bits)
+      unsafe slots[freePosition(for: key)] = slot
     }
     memory = larger
   }
 
-  private static func place(
-    _ slot: Slot, _ hash: UInt32, in slots: UnsafeMutablePointer<Slot>, bits: Int
-  ) {
-    let mask = 1 << bits - 1
-    var position = Int(hash) & mask
-    while unsafe slots[position].key.high != 0 { position = (position + 1) & mask }
-    unsafe slots[position] = slot
+  /// The first free slot from a key's home on.
+  private func freePosition(for key: PreTokenKey) -> Int {
+    let stride = MemoryLayout<Slot>.stride
+    let home = Int(hash(key) >> UInt32(32 - bits)) * stride
+    var place = home
+    // In bounds: masked. The walk ends because part of the slots are always free.
+    while unsafe slots[place / stride].key.high != 0 {
+      place = slot_after(place, home, stride << bits - 1)
+    }
+    return place / stride
   }
 }
 

@@ -26,6 +26,11 @@ extension PreTokenEncoder {
   ) {
     var place = 0
     for number in 0..<missing {
+      if unsafe Int(misses[number].first) != number {
+        // Another one of the same pre-token has claimed the slot. Not to be merged: any count will do.
+        unsafe misses[number].count = 1
+        continue
+      }
       let preToken = unsafe batch.preToken(Int(misses[number].index))
       unsafe misses[number].place = UInt32(truncatingIfNeeded: place)
       place &+= max(preToken.count, Self.kernelIDs) &+ Self.excess
@@ -45,26 +50,23 @@ extension PreTokenEncoder {
         }
       }
     }
+    var total = 0
     for number in 0..<missing {
-      let index = unsafe Int(misses[number].index)
-      let preToken = unsafe batch.preToken(index)
-      let ids = unsafe newIDs + Int(misses[number].place)
-      if unsafe misses[number].count == 0 {
-        // Another one of the same pre-token may have been before it in the group.
-        let known = unsafe findAgain(batch, Inline.self, index, to: ids)
-        unsafe misses[number].count = UInt32(known > 0 ? known : encodeNew(preToken, to: ids))
+      let first = unsafe Int(misses[number].first)
+      if first == number {
+        unsafe fill(number, batch, Inline.self)
+      } else {
+        unsafe misses[number].place = misses[first].place
+        unsafe misses[number].count = misses[first].count
       }
-      let new = unsafe UnsafeBufferPointer(start: ids, count: Int(misses[number].count))
-      // There is room for `limit` of them behind each place.
-      unsafe cache.insert(
-        keys[index], UnsafeRawBufferPointer(preToken),
-        inline: new.count <= Inline.limit ? Inline.pack(ids) : nil, new)
-      written &+= new.count
+      total &+= unsafe Int(misses[number].count)
     }
+    cache.endFilling()
+    let before = written
+    written &+= total
     // From the last to the first, so that nothing is written over before it has moved.
     var end = written
-    var upTo = written
-    for number in 0..<missing { upTo &-= unsafe Int(misses[number].count) }
+    var upTo = before
     for number in (0..<missing).reversed() {
       let miss = unsafe misses[number]
       let after = upTo &- Int(miss.gap)
@@ -75,20 +77,22 @@ extension PreTokenEncoder {
     }
   }
 
-  /// Looks a pre-token up that was missing before.
-  ///
-  /// - Returns: How many ids were written to `output`, 0 if it is still missing.
-  private mutating func findAgain<Inline: InlineIDs>(
-    _ batch: pre_token_batch, _: Inline.Type, _ index: Int, to output: UnsafeMutablePointer<TokenID>
-  ) -> Int {
-    let before = missing
-    defer { missing = before }
-    var one = unsafe batch
-    unsafe one.n = index + 1
-    var index = index
-    var count = 0
-    unsafe find(one, Inline.self, from: &index, to: output, &count)
-    return count
+  /// Merges a pre-token unless that is done, and puts its ids where they are looked for.
+  @inline(__always)
+  private mutating func fill<Inline: InlineIDs>(
+    _ number: Int, _ batch: pre_token_batch, _: Inline.Type
+  ) {
+    let index = unsafe Int(misses[number].index)
+    let preToken = unsafe batch.preToken(index)
+    let ids = unsafe newIDs + Int(misses[number].place)
+    if unsafe misses[number].count == 0 {
+      unsafe misses[number].count = UInt32(encodeNew(preToken, to: ids))
+    }
+    let new = unsafe UnsafeBufferPointer(start: ids, count: Int(misses[number].count))
+    // There is room for `limit` of them behind each place.
+    unsafe cache.fill(
+      misses[number].slot, keys[index], UnsafeRawBufferPointer(preToken),
+      inline: new.count <= Inline.limit ? Inline.pack(ids) : nil, new)
   }
 
   /// Merges one pre-token.

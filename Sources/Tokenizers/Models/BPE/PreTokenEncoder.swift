@@ -9,7 +9,7 @@ internal import CKernels
   /// first-level cache until then.
   private static let batch = 256
   /// Pre-tokens of which those that are new are merged together: few are, and merging gains from company.
-  private static let group = 1024
+  static let group = 4096
   /// The kernel that merges writes so many ids for each pre-token.
   static let kernelIDs = Int(MERGE_LONGEST)
   /// Whether this processor can run that kernel.
@@ -23,6 +23,8 @@ internal import CKernels
   private let isNarrow: Bool
   /// Keys of a group, and where their slots are. Raw memory: an array would be counted and checked at each access.
   private let memory: ZeroedMemory
+  /// How many pre-tokens are in a group at most.
+  private let groupSize: Int
   let keys: UnsafeMutablePointer<PreTokenKey>
   private let places: UnsafeMutablePointer<UInt32>
   /// The pre-tokens of a group that the cache does not hold.
@@ -52,9 +54,10 @@ internal import CKernels
     cache = PreTokenCacheStorage(
       hash: hash ?? PreTokenHash((model.preTokenizer as? MaskScanner)?.level), bounds: bounds)
     isNarrow = (model.vocabulary.largestID?.rawValue ?? 0) <= UInt32(UInt16.max)
-    let keyBytes = Self.group * MemoryLayout<PreTokenKey>.stride
-    let placeBytes = Self.group * MemoryLayout<UInt32>.stride
-    let missBytes = (Self.group + 1) * MemoryLayout<pre_token_miss>.stride
+    groupSize = min(Self.group, cache.mostClaims)
+    let keyBytes = (Self.group + Int(KEY_SLACK)) * MemoryLayout<PreTokenKey>.stride
+    let placeBytes = (Self.group + Int(KEY_SLACK)) * MemoryLayout<UInt32>.stride
+    let missBytes = Self.group * MemoryLayout<pre_token_miss>.stride
     let newIDCount = Self.group * (PreTokenKey.longest + Self.excess)
     memory = ZeroedMemory(
       byteCount: keyBytes + placeBytes + missBytes + newIDCount * MemoryLayout<TokenID>.stride)
@@ -72,6 +75,20 @@ internal import CKernels
     wholePreTokens = model.lazyMerges.mayLookUpWholePreTokens ? WholePreTokens(model) : nil
   }
 
+  /// Begins with what a prepared model knows, unless something is remembered already.
+  mutating func begin(with seeds: PreTokenSeeds) {
+    if !cache.isEmpty { return }
+    guard let seeds = seeds.ifMade, seeds.cache.hash == cache.hash else { return }
+    cache = PreTokenCacheStorage(copying: seeds.cache)
+  }
+
+  /// Gives the cache away; the encoder has nothing to remember then.
+  mutating func takeCache() -> PreTokenCacheStorage {
+    var taken = PreTokenCacheStorage(hash: cache.hash)
+    swap(&taken, &cache)
+    return taken
+  }
+
   /// Appends the ids of the pre-tokens that `ends` delimits, the first of which begins at `start`.
   mutating func encode(
     _ text: Span<UInt8>, from start: Int, _ ends: Span<Int>, into ids: inout [TokenID]
@@ -83,7 +100,7 @@ internal import CKernels
         var start = start
         var index = 0
         while index < ends.count {
-          let count = min(ends.count &- index, Self.group)
+          let count = min(ends.count &- index, groupSize)
           unsafe encode(
             pre_token_batch(
               text: base, count: text.count, start: start, ends: firstEnd + index, n: count),
@@ -135,6 +152,7 @@ internal import CKernels
     to output: UnsafeMutablePointer<TokenID>, _ count: inout Int
   ) {
     missing = 0
+    cache.makeRoom(for: unsafe group.n &- index)
     var batch = unsafe group
     repeat {
       let first = index
@@ -166,8 +184,8 @@ internal import CKernels
     }
   }
 
-  /// Writes the ids of pre-tokens up to the first that is too long for the cache, and notes those that the
-  /// cache does not hold.
+  /// Writes the ids of pre-tokens up to the first that is too long for the cache; claims slots for those that the
+  /// cache does not hold, and notes them. What the kernels are tested against.
   @inline(__always)
   mutating func find<Inline: InlineIDs>(
     _ batch: pre_token_batch, _: Inline.Type, from index: inout Int,
@@ -176,52 +194,80 @@ internal import CKernels
     let keys = unsafe keys
     let places = unsafe places
     let end = unsafe batch.n
-    let slots = unsafe cache.slots
-    let mask = cache.mask
+    let slots = UnsafeMutableRawPointer(unsafe cache.slots)
+    let stride = MemoryLayout<PreTokenCacheStorage.Slot>.stride
+    let mask = stride << cache.bits &- 1
     var written = count
     search: while index < end {
       let key = unsafe keys[index]
-      var position = Int(unsafe places[index]) / MemoryLayout<PreTokenCacheStorage.Slot>.stride
+      let home = unsafe Int(places[index])
+      var place = home
       while true {
         // In bounds: masked. A walk ends because part of the slots are always free.
-        let slot = unsafe slots + position
+        let slot = unsafe (slots + place).assumingMemoryBound(to: PreTokenCacheStorage.Slot.self)
         let difference = unsafe slot.pointee.key.high ^ key.high
         if unsafe (slot.pointee.key.low ^ key.low) | difference &<< 4 == 0 {
           let payload = unsafe slot.pointee.payload
-          if difference >> 60 != PreTokenCacheStorage.inArena {
-            unsafe Inline.write(payload, to: UnsafeMutableRawPointer(output + written))
-            written &+= Int(truncatingIfNeeded: difference >> 60)
+          let code = difference >> 60
+          if code < PreTokenCacheStorage.claimed {
+            unsafe Inline.write(
+              SIMD2(payload.0, payload.1), to: UnsafeMutableRawPointer(output + written))
+            written &+= Int(truncatingIfNeeded: code)
             break
           }
-          if let more = unsafe copyFromArena(payload, key, batch, index, to: output + written) {
+          if code == PreTokenCacheStorage.claimed {
+            let first = Int(truncatingIfNeeded: payload.0)
+            if unsafe !key.isHashed || isSame(batch, Int(misses[first].index), index) {
+              note(index, gap: written, slot: place, first: first)
+              break
+            }
+          } else if let more = unsafe copyFromArena(
+            payload.0, key, batch, index, to: output + written)
+          {
             written &+= more
             break
           }
         }
         if unsafe slot.pointee.key.high == 0 {
           if key.high == PreTokenKey.tooLong.high { break search }
-          // One for each pre-token at most.
-          unsafe misses[missing] = pre_token_miss(
-            index: UInt32(truncatingIfNeeded: index), gap: UInt32(truncatingIfNeeded: written),
-            place: 0, count: 0)
-          missing &+= 1
+          unsafe slot.pointee.key = PreTokenKey(
+            low: key.low, high: key.high | PreTokenCacheStorage.claimed << 60)
+          unsafe slot.pointee.payload.0 = UInt64(truncatingIfNeeded: missing)
+          note(index, gap: written, slot: place, first: missing)
           break
         }
-        position = (position &+ 1) & mask
+        place = slot_after(place, home, mask)
       }
       index &+= 1
     }
     count = written
   }
 
+  /// Notes that the ids of a pre-token are missing: one for each at most.
+  private mutating func note(_ index: Int, gap: Int, slot: Int, first: Int) {
+    unsafe misses[missing] = pre_token_miss(
+      index: UInt32(truncatingIfNeeded: index), gap: UInt32(truncatingIfNeeded: gap),
+      slot: UInt32(truncatingIfNeeded: slot), first: UInt32(truncatingIfNeeded: first), place: 0,
+      count: 0)
+    missing &+= 1
+  }
+
+  /// Whether two long pre-tokens that have the same key are the same.
+  private func isSame(_ batch: pre_token_batch, _ one: Int, _ other: Int) -> Bool {
+    // Of one length, which the key tells.
+    unsafe Self.isEqual(
+      UnsafeRawBufferPointer(batch.preToken(one)),
+      batch.preToken(other).baseAddress.unsafelyUnwrapped)
+  }
+
   /// Writes the ids that a slot refers to; nil if they are another pre-token's.
   @inline(__always)
   private func copyFromArena(
-    _ payload: SIMD2<UInt64>, _ key: PreTokenKey, _ batch: pre_token_batch, _ index: Int,
+    _ reference: UInt64, _ key: PreTokenKey, _ batch: pre_token_batch, _ index: Int,
     to output: UnsafeMutablePointer<TokenID>
   ) -> Int? {
-    var source = unsafe cache.arena + Int(UInt32(truncatingIfNeeded: payload[0]))
-    let count = Int(truncatingIfNeeded: payload[0] >> 32)
+    var source = unsafe cache.arena + Int(UInt32(truncatingIfNeeded: reference))
+    let count = Int(truncatingIfNeeded: reference >> 32)
     if key.isHashed {
       let preToken = unsafe UnsafeRawBufferPointer(batch.preToken(index))
       guard unsafe Self.isEqual(preToken, source) else { return nil }

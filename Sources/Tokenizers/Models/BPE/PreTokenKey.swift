@@ -57,11 +57,11 @@ extension PreTokenKey {
   @inline(__always)
   var isHashed: Bool { high >> 56 == 0 }
 
-  /// Spreads both words over all bits.
+  /// A hash whose highest bits depend on all of both words.
   @inline(__always)
   var hash: UInt32 {
     let mixed = (low ^ (high &* 0x9E37_79B9_7F4A_7C15)) &* 0xD6E8_FEB8_6659_FD93
-    return UInt32(truncatingIfNeeded: ((mixed ^ (mixed >> 32)) &* 0x9E37_79B9_7F4A_7C15) >> 32)
+    return UInt32(truncatingIfNeeded: mixed >> 32)
   }
 
   /// A hash of bytes: eight at a step, the last eight overlapping those before; fewer than eight one by
@@ -103,42 +103,51 @@ extension PreTokenKey {
 
 /// How keys are hashed, and by what they are made and looked up. Ids are the same.
 enum PreTokenHash: CaseIterable {
+  /// By multiplications, in kernels with AVX-512.
+  case vectors
   /// By the processor's CRC32, in kernels with AVX2 or for ARM.
   case crc32
-  /// By multiplications, in kernels for any processor.
+  /// By the same multiplications, in kernels for any processor.
   case multiplication
   /// By the same multiplications, in Swift.
   case portable
 
-  /// Whether this processor has the instructions.
-  static let hasCRC32 = keys_have_crc32() != 0
+  /// What this processor can run.
+  static let available = allCases.filter { hash in
+    hash.kernel.map { keys_have_kernel($0) != 0 } ?? true
+  }
 
   /// What an engine of this level uses; nil is the engine in plain Swift.
   init(_ level: MaskScanner.Level?) {
-    guard let level else {
-      self = .portable
-      return
-    }
     #if arch(arm64)
-      let wantsCRC32 = level >= .baseline
+      let baseline = PreTokenHash.crc32
     #else
-      let wantsCRC32 = level > .baseline
+      let baseline = PreTokenHash.multiplication
     #endif
-    self = wantsCRC32 && Self.hasCRC32 ? .crc32 : .multiplication
+    let wanted: PreTokenHash =
+      switch level {
+      case nil: .portable
+      case .plain: .multiplication
+      case .baseline: baseline
+      case .avx2: .crc32
+      case .avx512: .vectors
+      }
+    self = Self.available.contains(wanted) ? wanted : .multiplication
   }
 
   /// The number of the kernels, nil if there are none.
   @inline(__always)
   var kernel: Int32? {
     switch self {
-    case .crc32: Int32(KEY_HASH_CRC32)
-    case .multiplication: Int32(KEY_HASH_MULTIPLIED)
+    case .vectors: Int32(KEY_KERNEL_AVX512)
+    case .crc32: Int32(KEY_KERNEL_CRC32)
+    case .multiplication: Int32(KEY_KERNEL_PLAIN)
     case .portable: nil
     }
   }
 
   @inline(__always)
   func callAsFunction(_ key: PreTokenKey) -> UInt32 {
-    self == .crc32 ? keys_hash_crc32(key) : key.hash
+    self == .crc32 ? keys_hash(Int32(KEY_KERNEL_CRC32), key) : key.hash
   }
 }

@@ -1,0 +1,175 @@
+extension PreparedVocabulary {
+  /// What is needed of a vocabulary.
+  struct Contents {
+    let vocabulary: Vocabulary
+    let table: MergeTableStorage
+    let idOfByte: [TokenID]
+    let specialTokens: SpecialTokens
+  }
+
+  /// The prepared form of two files, if one of the folders holds one of what they say now.
+  ///
+  /// Whatever a file in a folder holds: at worst nil, or, where someone who may write there has made it on
+  /// purpose, other tokens and ids; never a place outside of the tables.
+  ///
+  /// - Complexity: Reads all of the form and both files, a few times as fast as their text is understood.
+  static func contents(of sources: Sources, in folders: [String]) -> Contents? {
+    if folders.isEmpty || 1.littleEndian != 1 { return nil }
+    guard let vocab = PinnedFile(sources.vocab), let merges = PinnedFile(sources.merges),
+      let name = name(of: vocab, merges)
+    else { return nil }
+    for folder in folders {
+      guard let file = PinnedFile(folder + "/" + name), file.isOwn else { continue }
+      return read(file, vocab, merges)
+    }
+    return nil
+  }
+
+  private static func read(
+    _ file: PinnedFile, _ vocab: PinnedFile, _ merges: PinnedFile
+  ) -> Contents? {
+    guard let bytes: [UInt8] = file.array(Header.size, at: 0), let header = header(of: bytes),
+      header.fileSize == file.count,
+      header.vocabCount == vocab.count, header.mergesCount == merges.count
+    else { return nil }
+    let copies = file.count - header.mergesCount - header.vocabCount
+    // Pieces that take about as long, the longest first: a thread that is needed later begins here.
+    let pieces = ParallelWork.map(4) { piece -> Piece in
+      switch piece {
+      case 0: .table(table(file, header))
+      case 1: .vocabulary(words(file, header))
+      case 2: .copy(file.holds(vocab, at: copies))
+      default: .copy(file.holds(merges, at: copies + header.vocabCount))
+      }
+    }
+    guard case .table(let table?) = pieces[0], case .vocabulary(let words?) = pieces[1],
+      case .copy(true) = pieces[2], case .copy(true) = pieces[3],
+      checksum(header, table.sum, words.sum) == header.checksum,
+      doExist(table.storage, in: words.vocabulary)
+    else { return nil }
+    return Contents(
+      vocabulary: words.vocabulary, table: table.storage, idOfByte: table.idOfByte,
+      specialTokens: words.special)
+  }
+
+  /// What one of several threads reads.
+  private enum Piece {
+    case table((storage: MergeTableStorage, idOfByte: [TokenID], sum: Checksum)?)
+    case vocabulary((vocabulary: Vocabulary, special: SpecialTokens, sum: Checksum)?)
+    case copy(Bool)
+  }
+
+  /// The table of merges; nil if it leads out of itself.
+  private static func table(
+    _ file: PinnedFile, _ header: Header
+  ) -> (storage: MergeTableStorage, idOfByte: [TokenID], sum: Checksum)? {
+    var reader = Reader(file, at: Header.size)
+    guard let bytes: [UInt32] = reader.next(256) else { return nil }
+    let idOfByte = bytes.map { TokenID($0) }
+    // All of the room is written, or none of it is used.
+    let storage = unsafe MergeTableStorage(
+      preparedBits: header.bits, mergeCount: header.mergeCount, idOfByte: idOfByte,
+      fill: { room in unsafe reader.next(room) })
+    return storage.map { ($0, idOfByte, reader.sum) }
+  }
+
+  /// The tokens; nil if they do not hold together.
+  private static func words(
+    _ file: PinnedFile, _ header: Header
+  ) -> (vocabulary: Vocabulary, special: SpecialTokens, sum: Checksum)? {
+    var reader = Reader(
+      file,
+      at: Header.size + 4 * 256 + MergeTableStorage.byteCount(bits: UInt64(header.bits)))
+    guard let offsets: [UInt32] = reader.next(header.tokenCount + 1),
+      let ids: [UInt32] = reader.next(header.tokenCount),
+      let special: [UInt32] = reader.next(header.specialCount),
+      let arena: [UInt8] = reader.next(header.arenaCount), areBounds(offsets, arena.count),
+      let vocabulary = try? Vocabulary(
+        arena: arena, offsets: offsets, ids: ids, areDistinct: true),
+      let specialTokens = specialTokens(special, vocabulary)
+    else { return nil }
+    return (vocabulary, specialTokens, reader.sum)
+  }
+
+  /// The header; nil if it is no such file, or of another version.
+  static func header(of bytes: [UInt8]) -> Header? {
+    guard bytes.count >= Header.size, bytes.starts(with: magic) else { return nil }
+    func number(at offset: Int, _ size: Int) -> UInt64 {
+      bytes[offset..<offset + size].reversed().reduce(0) { $0 << 8 | UInt64($1) }
+    }
+    func count(_ index: Int) -> Int {
+      Int(exactly: number(at: Header.checked + 8 * index, 8)) ?? -1
+    }
+    guard number(at: 8, 4) == version else { return nil }
+    return Header(
+      bits: Int(number(at: 12, 4)), checksum: number(at: 16, 8), vocabCount: count(0),
+      mergesCount: count(1), tokenCount: count(2), arenaCount: count(3), mergeCount: count(4),
+      specialCount: count(5))
+  }
+
+  /// Parts of a file, one after the other, and their sum.
+  private struct Reader {
+    private let file: PinnedFile
+    private var offset: Int
+    private(set) var sum = Checksum()
+
+    init(_ file: PinnedFile, at offset: Int) {
+      self.file = file
+      self.offset = offset
+    }
+
+    /// The next numbers; nil if the file ends before.
+    mutating func next<Number: FixedWidthInteger & BitwiseCopyable>(_ count: Int) -> [Number]? {
+      guard let array: [Number] = file.array(count, at: offset) else { return nil }
+      unsafe array.withUnsafeBytes { unsafe sum.add($0) }
+      offset += count * MemoryLayout<Number>.stride
+      return array
+    }
+
+    /// Fills `room` with the next bytes; false if the file ends before.
+    mutating func next(_ room: UnsafeMutableRawBufferPointer) -> Bool {
+      guard unsafe file.read(room, at: offset) else { return false }
+      unsafe sum.add(UnsafeRawBufferPointer(room))
+      offset += room.count
+      return true
+    }
+  }
+
+  /// Whether these are where tokens begin, ascending, and the end of all.
+  private static func areBounds(_ offsets: [UInt32], _ end: Int) -> Bool {
+    guard offsets.first == 0, let last = offsets.last, Int(last) == end else { return false }
+    // Whether any descends, without a branch for each.
+    var descends = false
+    for index in 1..<max(1, offsets.count) {
+      descends = descends || offsets[index - 1] > offsets[index]
+    }
+    return !descends
+  }
+
+  /// Whether the tokens that the table's merges make are in the vocabulary, and those of bytes are these bytes.
+  private static func doExist(_ table: MergeTableStorage, in vocabulary: Vocabulary) -> Bool {
+    table.withLookup { lookup in
+      for byte in UInt8.min...UInt8.max {
+        guard let range = vocabulary.range(of: lookup.token(UInt32(byte))), range.count == 1,
+          vocabulary.arena[range.lowerBound] == byte
+        else { return false }
+      }
+      for symbol in 256..<max(256, table.symbolCount) {
+        if vocabulary.position(of: lookup.token(UInt32(symbol))) == nil { return false }
+      }
+      return true
+    }
+  }
+
+  /// The special tokens with these ids; nil if there is one that the vocabulary does not hold, or that is no text.
+  private static func specialTokens(_ ids: [UInt32], _ vocabulary: Vocabulary) -> SpecialTokens? {
+    var entries: [SpecialTokens.Entry] = []
+    for id in ids {
+      guard let bytes = vocabulary.bytes(of: TokenID(id)), UTF8Validation.isValid(bytes.span) else {
+        return nil
+      }
+      entries.append(.init(text: String(decoding: bytes, as: UTF8.self), id: TokenID(id)))
+    }
+    return SpecialTokens(entries)
+  }
+}

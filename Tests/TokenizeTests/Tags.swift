@@ -1,0 +1,6 @@
+import Testing
+
+extension Tag {
+  /// Equalities checked on generated input.
+  @Tag static var property: Self
+}

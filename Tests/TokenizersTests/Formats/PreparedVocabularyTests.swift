@@ -1,0 +1,279 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Tokenizers
+
+/// Prepared forms give what the files give, and are passed over where they are not exactly right.
+struct PreparedVocabularyTests {
+  /// A folder with a small vocabulary, its sources, and a folder of prepared forms with that of it.
+  private struct Place {
+    let scratch: ScratchFolder
+    let sources: PreparedVocabulary.Sources
+    let name: String
+    let bytes: [UInt8]
+
+    /// In the folder, if `folder` is nil, 300 merges.
+    static func with(_ body: (Place) throws -> Void) throws {
+      try ScratchFolder.with { scratch in
+        let tokenizer = try SmallTokenizers.bpe(.gpt2, merges: 300)
+        for (name, bytes) in try TokenizerFolder.files(of: tokenizer) {
+          try scratch.write(bytes, to: name)
+        }
+        let (name, bytes) = try PreparedVocabulary.make(folder: scratch.path)
+        try scratch.write(bytes, to: name)
+        let sources = try #require(Tokenizer.sources(in: scratch.path))
+        try body(Place(scratch: scratch, sources: sources, name: name, bytes: bytes))
+      }
+    }
+
+    /// What is read of the prepared form when these are its bytes.
+    func contents(_ bytes: [UInt8]) throws -> PreparedVocabulary.Contents? {
+      try scratch.write(bytes, to: name)
+      return PreparedVocabulary.contents(of: sources, in: [scratch.path])
+    }
+
+    var contents: PreparedVocabulary.Contents? {
+      PreparedVocabulary.contents(of: sources, in: [scratch.path])
+    }
+
+    func tokenizer(prepared: Bool, _ engine: Engine = .automatic) throws -> Tokenizer {
+      try Tokenizer(
+        contentsOf: scratch.path, engine: engine, prepared: prepared ? [scratch.path] : [])
+    }
+  }
+
+  private func expectEqual(_ one: Tokenizer, _ other: Tokenizer) throws {
+    #expect(one.vocabulary.tokenIDs == other.vocabulary.tokenIDs)
+    for id in one.vocabulary.tokenIDs {
+      let bytes = try #require(one.vocabulary.bytes(of: id))
+      #expect(other.vocabulary.bytes(of: id) == bytes)
+      #expect(other.vocabulary.id(of: bytes) == id)
+    }
+    #expect(one.specialTokens.entries == other.specialTokens.entries)
+    #expect(one.splitPattern == other.splitPattern)
+    let models = try (#require(one.model as? BPEModel), #require(other.model as? BPEModel))
+    #expect(models.0.merges == models.1.merges)
+    #expect(models.0.looksUpWholePreTokens == models.1.looksUpWholePreTokens)
+    var generator = TextGenerator(seed: 11)
+    var texts = try Fixtures.texts()
+    for _ in 0..<8 { texts.append(generator.text(fragments: 200)) }
+    // Long enough for the tables of long pre-tokens.
+    texts.append([UInt8](repeating: UInt8(ascii: "a"), count: 70_000))
+    for text in texts {
+      let ids = try one.encode(text.span)
+      #expect(try other.encode(text.span) == ids)
+    }
+  }
+
+  @Test(arguments: Engine.available)
+  func theSameTokenizer(_ engine: Engine) throws {
+    try Place.with { place in
+      #expect(place.contents != nil)
+      try expectEqual(
+        try place.tokenizer(prepared: false, engine), try place.tokenizer(prepared: true, engine))
+    }
+  }
+
+  @Test func theSameTokenizerOfGPT2() throws {
+    let folder = Fixtures.path("vocabs/gpt2")
+    try ScratchFolder.with { scratch in
+      let (name, bytes) = try PreparedVocabulary.make(folder: folder)
+      try scratch.write(bytes, to: name)
+      let sources = try #require(Tokenizer.sources(in: folder))
+      #expect(PreparedVocabulary.contents(of: sources, in: [scratch.path]) != nil)
+      #expect(PreparedVocabulary.contents(of: sources, in: []) == nil)
+      #expect(PreparedVocabulary.contents(of: sources, in: [folder]) == nil)
+      #expect(PreparedVocabulary.contents(of: sources, in: ["/nowhere", scratch.path]) != nil)
+      try expectEqual(
+        try Tokenizer(contentsOf: folder),
+        try Tokenizer(contentsOf: folder, prepared: [scratch.path]))
+    }
+  }
+
+  /// One byte of a source changed, at any place, or a byte more or less.
+  @Test func anotherSourceIsReadItself() throws {
+    try Place.with { place in
+      for path in [place.sources.vocab, place.sources.merges] {
+        let name = URL(fileURLWithPath: path).lastPathComponent
+        let source = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+        for offset in stride(from: 0, to: source.count, by: 97) {
+          var changed = source
+          changed[offset] ^= 1
+          try place.scratch.write(changed, to: name)
+          #expect(place.contents == nil, "\(name), byte \(offset)")
+        }
+        for changed in [Array(source.dropLast()), source + [0x0A], []] {
+          try place.scratch.write(changed, to: name)
+          #expect(place.contents == nil, "\(name), \(changed.count) bytes")
+        }
+        try place.scratch.write(source, to: name)
+        #expect(place.contents != nil)
+      }
+    }
+  }
+
+  /// The middle of the sources is not in the name of the prepared form, which then lies there under the same.
+  @Test func anotherSourceOfTheSameNameIsReadItself() throws {
+    try Place.with { place in
+      let merges = try String(contentsOfFile: place.sources.merges, encoding: .utf8)
+      var lines = merges.split(separator: "\n", omittingEmptySubsequences: false)
+      // Far from the last 4096 bytes only if the file is longer; the name is asked for below.
+      lines.swapAt(1, 2)
+      let long = lines.joined(separator: "\n")
+      try place.scratch.write(Array(long.utf8), to: "merges.txt")
+      let other = try #require(PreparedVocabulary.name(of: place.sources))
+      try place.scratch.write(place.bytes, to: other)
+      #expect(place.contents == nil)
+      let model = try #require(try place.tokenizer(prepared: true).model as? BPEModel)
+      let plain = try #require(try place.tokenizer(prepared: false).model as? BPEModel)
+      #expect(model.merges == plain.merges)
+    }
+  }
+
+  @Test func damageIsFoundOut() throws {
+    try Place.with { place in
+      var random = SeededRandom(seed: 5)
+      let places =
+        Array(0..<PreparedVocabulary.Header.size)
+        + (0..<400).map { _ in random.below(place.bytes.count) }
+      for offset in places {
+        var damaged = place.bytes
+        damaged[offset] ^= UInt8(1 + random.below(255))
+        let contents = try place.contents(damaged)
+        #expect(contents == nil, "byte \(offset)")
+      }
+      for count in [0, 1, 71, 72, 1096, place.bytes.count - 1] {
+        let contents = try place.contents(Array(place.bytes.prefix(count)))
+        #expect(contents == nil, "\(count) bytes")
+      }
+      let (longer, whole) = try (place.contents(place.bytes + [0]), place.contents(place.bytes))
+      #expect(longer == nil)
+      #expect(whole != nil)
+    }
+  }
+
+  /// The parts of a prepared form behind its header: bytes, table, offsets, ids, special, arena.
+  private func parts(_ bytes: [UInt8], _ contents: PreparedVocabulary.Contents) -> [[UInt8]] {
+    let vocabulary = contents.vocabulary
+    let counts = [
+      1024, contents.table.preparable?.bytes.count ?? 0, 4 * (vocabulary.count + 1),
+      4 * vocabulary.count, 4 * contents.specialTokens.entries.count, vocabulary.arena.count,
+    ]
+    var parts: [[UInt8]] = []
+    var start = PreparedVocabulary.Header.size
+    for count in counts {
+      parts.append(Array(bytes[start..<start + count]))
+      start += count
+    }
+    return parts
+  }
+
+  /// Whoever may write in the folder can make the checksum right. Then ids may be wrong; but nothing is read
+  /// outside of the tables, every call returns, and what does not hold together is passed over.
+  @Test(.tags(.property), arguments: 0..<40 as Range<UInt64>)
+  func whatIsMadeUpHarmsNothing(_ seed: UInt64) throws {
+    try Place.with { place in
+      var random = SeededRandom(seed: seed)
+      let honest = try #require(place.contents)
+      var parts = parts(place.bytes, honest)
+      let end = PreparedVocabulary.Header.size + parts.reduce(0) { $0 + $1.count }
+      for _ in 0..<1 + random.below(6) {
+        let part = random.below(parts.count)
+        let word = random.below(parts[part].count / 4)
+        let other = random.below(parts[part].count / 4)
+        for byte in 0..<4 {
+          switch random.below(4) {
+          case 0: parts[part][4 * word + byte] = UInt8(random.below(256))
+          case 1: parts[part][4 * word + byte] = parts[part][4 * other + byte]
+          case 2: parts[part].swapAt(4 * word + byte, 4 * other + byte)
+          default: break
+          }
+        }
+      }
+      var header = try #require(PreparedVocabulary.header(of: place.bytes))
+      // Seldom other counts: with them hardly anything fits.
+      if random.below(12) == 0 { header.mergeCount -= 1 }
+      if random.below(12) == 0 { header.bits += 1 - 2 * random.below(2) }
+      header.checksum = PreparedVocabulary.checksum(
+        header, .init(table: Array(parts[..<2]), vocabulary: Array(parts[2...])))
+      let bytes =
+        PreparedVocabulary.encoded(header) + parts.flatMap { $0 } + place.bytes[end...]
+      guard try place.contents(bytes) != nil else { return }
+      for engine in Engine.available {
+        let tokenizer = try place.tokenizer(prepared: true, engine)
+        var generator = TextGenerator(seed: seed)
+        for text in [
+          generator.text(fragments: 300), [UInt8](repeating: UInt8(ascii: "e"), count: 70_000),
+          Array(repeating: Array("the lighthouse".utf8), count: 5_000).flatMap { $0 },
+        ] {
+          let ids = try tokenizer.encode(text.span)
+          #expect(!ids.isEmpty)
+          _ = try? tokenizer.decodeBytes(ids)
+        }
+        _ = (tokenizer.model as? BPEModel)?.merges
+        for id in tokenizer.vocabulary.tokenIDs {
+          let bytes = try #require(tokenizer.vocabulary.bytes(of: id))
+          // Its own id, or that of another with the same bytes.
+          #expect(tokenizer.vocabulary.id(of: bytes) != nil)
+        }
+      }
+    }
+  }
+
+  @Test func whatOthersMayWriteIsPassedOver() throws {
+    try Place.with { place in
+      let path = place.scratch.path + "/" + place.name
+      for (permissions, isUsed) in [
+        (0o644, true), (0o600, true), (0o664, false), (0o646, false), (0o666, false),
+      ] {
+        // The path ends with a NUL for the length of the call.
+        let changed = unsafe chmod(path, mode_t(permissions))
+        #expect(changed == 0)
+        #expect((place.contents != nil) == isUsed, "\(String(permissions, radix: 8))")
+      }
+    }
+  }
+
+  @Test(.enabled(if: geteuid() == 0, "only the superuser can give files away"))
+  func whatOthersOwnIsPassedOver() throws {
+    try Place.with { place in
+      // As above.
+      let changed = unsafe chown(place.scratch.path + "/" + place.name, 12_345, 12_345)
+      #expect(changed == 0)
+      #expect(place.contents == nil)
+    }
+  }
+
+  @Test func aFolderOfItsNameIsPassedOver() throws {
+    try Place.with { place in
+      let path = place.scratch.path + "/" + place.name
+      try FileManager.default.removeItem(atPath: path)
+      #expect(place.contents == nil)
+      try FileManager.default.createDirectory(
+        atPath: path, withIntermediateDirectories: false)
+      #expect(place.contents == nil)
+      _ = try place.tokenizer(prepared: true)
+    }
+  }
+
+  @Test func whatHasNoPreparedFormIsRefused() throws {
+    // Ids in the order of the spellings, and not of the merges.
+    try ScratchFolder.with { scratch in
+      let bytes = ByteAlphabet.bytesInOrder.map { ByteAlphabet.spelling(of: [$0]) }
+      let entries = (bytes + ["abc", "ab"]).enumerated().map {
+        "\(JSONValue.quoted($1)): \($0)"
+      }
+      try scratch.write(Array("{\(entries.joined(separator: ", "))}".utf8), to: "vocab.json")
+      try scratch.write(Array("a b\nab c\n".utf8), to: "merges.txt")
+      #expect(throws: FormatError.self) { try PreparedVocabulary.make(folder: scratch.path) }
+      _ = try Tokenizer(contentsOf: scratch.path, prepared: [scratch.path])
+    }
+    try ScratchFolder.with { scratch in
+      #expect(throws: FormatError.self) { try PreparedVocabulary.make(folder: scratch.path) }
+      #expect(throws: FormatError.self) {
+        try PreparedVocabulary.make(folder: scratch.path + "/missing.tiktoken")
+      }
+    }
+  }
+}
