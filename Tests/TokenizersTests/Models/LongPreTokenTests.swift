@@ -177,7 +177,8 @@ struct LongPreTokenTests {
         let expected = naive.encode(text)
         #expect(encode(text, model, tables) == expected, "\(count) letters")
         for chunk in [1, 7, 64] {
-          let found = encodeByAutomaton(text, model, tables, limits: .init(states: 16, chunk: chunk))
+          let found = encodeByAutomaton(
+            text, model, tables, limits: .init(states: 16, chunk: chunk))
           #expect(found == expected, "\(count) letters, chunks of \(chunk)")
         }
       }
@@ -273,7 +274,8 @@ struct LongPreTokenTests {
             try #require(model.vocabulary.bytes(of: leftID))
             + #require(model.vocabulary.bytes(of: rightID))
           let found = classes.mayStand(leftClass, UInt32(right))
-          #expect(found == (naive.encode(bytes) == [leftID, rightID]), "seed \(seed): \(escaped(bytes))")
+          #expect(
+            found == (naive.encode(bytes) == [leftID, rightID]), "seed \(seed): \(escaped(bytes))")
         }
       }
     }

@@ -17,7 +17,8 @@ import Testing
         #expect(sequence.kind == .scalar && sequence.length == text.count - 3)
         let standIn = ScalarClass(sequence.scalar)
         let isKept = Array(replaced) == text && run.scalarClass.category == .unassigned
-        #expect(isKept || standIn.byte | 0x40 == run.scalarClass.byte, "U+\(String(value, radix: 16))")
+        #expect(
+          isKept || standIn.byte | 0x40 == run.scalarClass.byte, "U+\(String(value, radix: 16))")
         #expect(isKept || !standIn.isUnsettled, "U+\(String(value, radix: 16))")
       }
     }

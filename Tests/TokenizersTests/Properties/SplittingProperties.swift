@@ -149,8 +149,10 @@ import Testing
     #"\p{L}+"#, #"\s"#, #"\d{1,3}"#, #"[^\s\p{L}]+"#, #"(?=\p{Lu})"#, #"\b"#, #"(?<=\p{N})\p{L}"#,
     "a*",
     #"(\p{L})\1"#, #"(?i)[\p{Lu}x]+"#, #"\W+|\w"#, "", "q",
-    #"\p{L}+|\p{N}{1,3}|[^\s\p{L}\p{N}]+|\s+"#, #"(?<=\s)\w+|(?<!\w)\S|\p{M}+"#, #" ?\w+|\s+(?!\S)|[^\s\w]+"#,
-    #"(?i)'(?:[sdmt]|ll|ve|re)|\p{Lu}?\p{Ll}+|\p{Lo}+k?"#, #"[^\x00-\x7F]+"#, #"[\p{S}\p{Cf}]|\p{Cn}+|.\p{Mc}"#,
+    #"\p{L}+|\p{N}{1,3}|[^\s\p{L}\p{N}]+|\s+"#, #"(?<=\s)\w+|(?<!\w)\S|\p{M}+"#,
+    #" ?\w+|\s+(?!\S)|[^\s\w]+"#,
+    #"(?i)'(?:[sdmt]|ll|ve|re)|\p{Lu}?\p{Ll}+|\p{Lo}+k?"#, #"[^\x00-\x7F]+"#,
+    #"[\p{S}\p{Cf}]|\p{Cn}+|.\p{Mc}"#,
     #"\S+(?=\s)"#, #"(?<=[\p{L}\p{Mn}]{2})."#, "é|[\\w一-龥]+",
   ]
 
@@ -171,7 +173,9 @@ import Testing
         #expect(expected.last == text.count)
         #expect(zip([0] + expected, expected).allSatisfy { $0 < $1 })
         for limit in [1, 2, 7, 1024] {
-          for (name, splitter) in [("as it is", splitter as any PreTokenizer), ("prepared", prepared)] {
+          for (name, splitter) in [
+            ("as it is", splitter as any PreTokenizer), ("prepared", prepared),
+          ] {
             let difference = difference(
               text, try ends(of: text, by: splitter, limit: limit), expected)
             #expect(difference == "", "seed \(seed), \(expression), limit \(limit), \(name)")
