@@ -76,6 +76,8 @@ public final class TextEncoder {
   private static let worthRoom = 1 << 20
   /// Bytes that are checked, split and encoded before the next are looked at: they stay in a second-level cache.
   private static let stretch = 1 << 18
+  /// In how many bytes before the end of a stretch a cut is looked for.
+  private static let cutSearch = 1 << 12
   /// Up to so many bytes, room for an id a byte: 256 MiB of addresses.
   private static let mostRoom = 1 << 26
 
@@ -140,13 +142,21 @@ public final class TextEncoder {
     }
   }
 
-  /// Where to stop first in a range of `text`: at a place where it may be cut.
+  /// Where to stop first in a range of `text`: at a place where it may be cut, looked for shortly before the end of a
+  /// stretch, or of the next one. One that is further away is not worth looking at every byte.
   private func endOfStretch(in text: Span<UInt8>, _ range: Range<Int>) -> Int {
-    if range.count <= Self.stretch { return range.upperBound }
-    let rest = text.extracting(range)
-    let cut = tokenizer.model.safeCuts.safeCut(
-      in: rest, near: Self.stretch, within: Self.stretch / 2...rest.count - 1)
-    return cut.map { range.lowerBound + $0 } ?? range.upperBound
+    let cuts = tokenizer.model.safeCuts
+    var end = range.lowerBound + Self.stretch
+    while end < range.upperBound {
+      let rest = text.extracting(range.lowerBound..<range.upperBound)
+      let length = end - range.lowerBound
+      if let cut = cuts.lastSafeCut(in: rest, notBefore: length - Self.cutSearch, notAfter: length)
+      {
+        return range.lowerBound + cut
+      }
+      end += Self.stretch
+    }
+    return range.upperBound
   }
 
   private func encodeStretch(_ text: Span<UInt8>, into ids: inout [TokenID]) throws(TokenizerError)

@@ -102,9 +102,12 @@ struct BacktrackingMerger: ~Copyable {
   /// Whether a pre-token begins with one token again and again, as runs of one character do: those are merged a
   /// run at a time.
   private func repeats(_ bytes: Span<UInt8>) -> Bool {
+    let beginning = bytes.extracting(0..<min(Self.probe, bytes.count))
+    // Of long tokens there are few in the beginning, and how many of them repeat says little.
+    if beginning.indices.allSatisfy({ beginning[$0] == beginning[0] }) { return true }
     var ids: [TokenID] = []
     let repeated = backtrack(
-      bytes.extracting(0..<min(Self.probe, bytes.count)), after: MergeTree.none, into: &ids)
+      beginning, after: MergeTree.none, into: &ids)
     return repeated >= ids.count / 8 * 7
   }
 

@@ -36,6 +36,8 @@ struct MergeAutomaton: ~Copyable {
     var credit = 1 << 15
   }
 
+  /// What a pre-token may add to the credit by its length alone.
+  private static let largestCredit = 1 << 12
   /// Entries of all states: as many as some MB hold.
   private static let entryLimit = 1 << 18
   /// A token and its length in one word.
@@ -82,8 +84,9 @@ struct MergeAutomaton: ~Copyable {
   /// - Returns: How many bytes were merged. Merging the whole makes a boundary there.
   /// - Complexity: O(n), with a small factor, where few steps are new.
   mutating func merge(_ bytes: Span<UInt8>, into output: inout [TokenID]) -> Int {
-    if bytes.isEmpty { return 0 }
-    credit += bytes.count >> 6
+    // Bounded: a text of random letters is not to pay for long with steps that never come again.
+    credit += min(bytes.count >> 6, Self.largestCredit)
+    if bytes.isEmpty || credit < 0 { return 0 }
     var path = Path(room: limits.chunk)
     var row = state(of: [Entry(base: tables.trie.rootBase, next: UInt64(MergeClasses.start))])
     var position = 0
