@@ -3,28 +3,31 @@
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,bmi,bmi2,lzcnt,popcnt"))), apply_to = function)
 
 // Puts the keys of long pre-tokens, which `lanes` says, in the place of what their first bytes have given.
-static __attribute__((noinline, cold)) void put_long_keys(const uint8_t *text, unsigned lanes, __m512i starts,
-                                                          __m512i lengths, __m512i *low, __m512i *high) {
-  uint64_t start[8], length[8], lows[8], highs[8];
-  _mm512_storeu_si512(start, starts);
-  _mm512_storeu_si512(length, lengths);
-  _mm512_storeu_si512(lows, *low);
-  _mm512_storeu_si512(highs, *high);
+static __attribute__((noinline, cold)) void put_long_keys(const pre_token_batch *batch, size_t index, unsigned lanes,
+                                                          pre_token_key *keys) {
   for (; lanes; lanes &= lanes - 1) {
-    const unsigned lane = (unsigned)__builtin_ctz(lanes);
-    const pre_token_key key = long_key(text + start[lane], length[lane]);
-    lows[lane] = key.low;
-    highs[lane] = key.high;
+    const size_t place = index + (unsigned)__builtin_ctz(lanes);
+    const uint8_t *bytes = bytes_of(batch, place);
+    keys[place] = long_key(bytes, (size_t)(batch->text + batch->ends[place] - bytes));
   }
-  *low = _mm512_loadu_si512(lows);
-  *high = _mm512_loadu_si512(highs);
 }
 
-// The lowest `bits` of each element, 0 to 64 of them.
-static inline __m512i lowest_bits(__m512i words, __m512i bits) {
-  // Shifted by 64 one becomes 0, and that less one all bits.
-  const __m512i one = _mm512_set1_epi64(1);
-  return _mm512_and_si512(words, _mm512_sub_epi64(_mm512_sllv_epi64(one, bits), one));
+// The first sixteen bytes of four pre-tokens. Four loads: a gather takes more than that for half of them.
+static inline __m512i four_times_sixteen(const uint8_t *text, size_t one, size_t two, size_t three, size_t four) {
+  const __m256i first = _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(text + one))),
+                                                _mm_loadu_si128((const __m128i *)(text + two)), 1);
+  const __m256i last = _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(text + three))),
+                                               _mm_loadu_si128((const __m128i *)(text + four)), 1);
+  return _mm512_inserti64x4(_mm512_castsi256_si512(first), last, 1);
+}
+
+// Keys of up to 15 bytes of their first sixteen: `bits` is eight times the length, in both words of each.
+static inline __m512i keys_of(__m512i bytes, __m512i bits) {
+  const __m512i before = _mm512_set_epi64(64, 0, 64, 0, 64, 0, 64, 0), one = _mm512_set1_epi64(1);
+  const __m512i own = _mm512_max_epi64(_mm512_sub_epi64(bits, before), _mm512_setzero_si512());
+  // Shifted by 64 or more one becomes 0, and that less one all bits.
+  const __m512i kept = _mm512_and_si512(bytes, _mm512_sub_epi64(_mm512_sllv_epi64(one, own), one));
+  return _mm512_or_si512(kept, _mm512_maskz_slli_epi64(0xAA, bits, 56 - 3));
 }
 
 static void fill_avx512(const pre_token_batch *batch, const pre_token_cache *cache, size_t index, pre_token_key *keys,
@@ -32,35 +35,40 @@ static void fill_avx512(const pre_token_batch *batch, const pre_token_cache *cac
   if (!has_room_behind(batch, index)) return fill_multiplied(batch, cache, index, keys, places);
   const __m512i before_high = _mm512_set1_epi64((long long)0x9E3779B97F4A7C15u);
   const __m512i before_all = _mm512_set1_epi64((long long)0xD6E8FEB86659FD93u);
-  // Words of eight keys to keys, four and four.
-  const __m512i first_four = _mm512_set_epi64(11, 3, 10, 2, 9, 1, 8, 0);
-  const __m512i last_four = _mm512_set_epi64(15, 7, 14, 6, 13, 5, 12, 4);
+  // Each element of the first half twice, and of the second one.
+  const __m512i first_twice = _mm512_set_epi64(3, 3, 2, 2, 1, 1, 0, 0);
+  const __m512i last_twice = _mm512_set_epi64(7, 7, 6, 6, 5, 5, 4, 4);
+  // Keys, four and four, to words of eight keys.
+  const __m512i lows = _mm512_set_epi64(14, 12, 10, 8, 6, 4, 2, 0);
+  const __m512i highs = _mm512_set_epi64(15, 13, 11, 9, 7, 5, 3, 1);
   const __m128i shift = _mm_cvtsi32_si128(64 - (int)cache->bits);
   const uint8_t *text = batch->text;
   const char *slots = (const char *)cache->slots;
-  const size_t start = index == 0 ? batch->start : (size_t)batch->ends[index - 1];
+  size_t start = index == 0 ? batch->start : (size_t)batch->ends[index - 1];
   __m512i before = _mm512_set1_epi64((long long)start);
-  for (const size_t n = batch->n; index < n; index += 8) {
-    const __mmask8 lanes = n - index >= 8 ? 0xFF : (__mmask8)((1u << (n - index)) - 1);
-    const __m512i ends = _mm512_maskz_loadu_epi64(lanes, batch->ends + index);
-    const __m512i starts = _mm512_alignr_epi64(ends, before, 7);
+  for (; index + 8 <= batch->n; index += 8) {
+    const size_t *at = (const size_t *)batch->ends + index;
+    const __m512i ends = _mm512_loadu_si512(at);
+    const __m512i bits = _mm512_slli_epi64(_mm512_sub_epi64(ends, _mm512_alignr_epi64(ends, before, 7)), 3);
     before = ends;
-    const __m512i lengths = _mm512_maskz_sub_epi64(lanes, ends, starts), bits = _mm512_slli_epi64(lengths, 3);
-    const __m512i none = _mm512_setzero_si512();
-    __m512i low = _mm512_mask_i64gather_epi64(none, lanes, starts, text, 1);
-    __m512i high = _mm512_mask_i64gather_epi64(none, lanes, starts, text + 8, 1);
-    low = lowest_bits(low, bits);
-    high = lowest_bits(high, _mm512_max_epi64(_mm512_sub_epi64(bits, _mm512_set1_epi64(64)), none));
-    high = _mm512_or_si512(high, _mm512_slli_epi64(lengths, 56));
-    const unsigned is_long = _mm512_cmpgt_epu64_mask(lengths, _mm512_set1_epi64(KEY_LONGEST_INLINE));
-    if (__builtin_expect(is_long, 0)) put_long_keys(text, is_long, starts, lengths, &low, &high);
-    _mm512_storeu_si512(keys + index, _mm512_permutex2var_epi64(low, first_four, high));
-    _mm512_storeu_si512(keys + index + 4, _mm512_permutex2var_epi64(low, last_four, high));
+    __m512i first = keys_of(four_times_sixteen(text, start, at[0], at[1], at[2]), _mm512_permutexvar_epi64(first_twice, bits));
+    __m512i last = keys_of(four_times_sixteen(text, at[3], at[4], at[5], at[6]), _mm512_permutexvar_epi64(last_twice, bits));
+    start = at[7];
+    _mm512_storeu_si512(keys + index, first);
+    _mm512_storeu_si512(keys + index + 4, last);
+    const unsigned is_long = _mm512_cmpgt_epu64_mask(bits, _mm512_set1_epi64(8 * KEY_LONGEST_INLINE));
+    if (__builtin_expect(is_long, 0)) {
+      put_long_keys(batch, index, is_long, keys);
+      first = _mm512_loadu_si512(keys + index);
+      last = _mm512_loadu_si512(keys + index + 4);
+    }
+    const __m512i low = _mm512_permutex2var_epi64(first, lows, last), high = _mm512_permutex2var_epi64(first, highs, last);
     const __m512i mixed = _mm512_xor_si512(low, _mm512_mullo_epi64(high, before_high));
     const __m512i slot = _mm512_srl_epi64(_mm512_mullo_epi64(mixed, before_all), shift);
     _mm256_storeu_si256((__m256i *)(places + index), _mm256_slli_epi32(_mm512_cvtepi64_epi32(slot), 5));
     for (unsigned lane = 0; lane < 8; lane++) __builtin_prefetch(slots + places[index + lane], 0, 3);
   }
+  if (index < batch->n) fill_multiplied(batch, cache, index, keys, places);
 }
 
 // Which slot of a line has a key, by the two lowest bits of both halves of a comparison: its offset, or NEITHER.

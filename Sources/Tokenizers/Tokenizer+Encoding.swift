@@ -84,6 +84,8 @@ public final class TextEncoder {
   private let tokenizer: Tokenizer
   private let options: EncodingOptions
   private let encoder: any TokenEncoder
+  /// Of the ids of the text at hand, if it is long.
+  private var ahead: RoomAhead?
 
   /// An encoder with nothing to remember yet.
   public convenience init(_ tokenizer: Tokenizer, options: EncodingOptions = EncodingOptions()) {
@@ -104,8 +106,10 @@ public final class TextEncoder {
     // Short texts leave it to the array to grow, which takes account of what it held before. Of others an id a
     // byte, the most there can be, or what prose takes: memory that is not written to costs nothing.
     if text.count >= Self.worthRoom {
+      ahead = RoomAhead(ids)
       ids.reserve(text.count <= Self.mostRoom ? text.count : text.count / 3)
     }
+    defer { ahead = nil }
     do throws(TokenizerError) {
       var start = 0
       if options.special != .text {
@@ -133,6 +137,8 @@ public final class TextEncoder {
     var start = range.lowerBound
     while start < range.upperBound {
       let end = endOfStretch(in: text, start..<range.upperBound)
+      // Most texts have an id for every two to four bytes.
+      ahead?.provide((end - start) / 2, behind: &ids)
       do {
         try encodeStretch(text.extracting(start..<end), into: &ids)
       } catch {

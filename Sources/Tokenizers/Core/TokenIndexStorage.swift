@@ -35,9 +35,9 @@ internal import CKernels
     positionBits = bits
     // Zeroed memory is a table of free slots.
     let byteCount = slotCount * MemoryLayout<UInt32>.stride
-    memory = ZeroedMemory(byteCount: byteCount)
+    memory = ZeroedMemory(byteCount: byteCount, isSparse: true)
     // Hashes fall on all of its pages.
-    unsafe HugePages.populate(UnsafeMutableRawBufferPointer(start: memory.base, count: byteCount))
+    unsafe HugePages.populateHuge(UnsafeMutableRawBufferPointer(start: memory.base, count: byteCount))
     let duplicate = unsafe arena.withUnsafeBufferPointer { arena in
       unsafe offsets.withUnsafeBufferPointer { offsets -> Duplicate? in
         guard let start = arena.baseAddress, let offsets = offsets.baseAddress else { return nil }

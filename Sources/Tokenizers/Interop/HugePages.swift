@@ -1,3 +1,5 @@
+internal import Synchronization
+
 #if canImport(Glibc)
   internal import Glibc
 #elseif canImport(Musl)
@@ -6,46 +8,134 @@
   internal import Darwin
 #endif
 
-/// Pages for memory that others have allocated.
+/// How memory that is new to the process gets its pages.
+///
+/// A huge page is cleared in a tenth of a millisecond where the system has it at hand, a fifth of what its 512 small
+/// pages cost. But a virtual machine that gives free memory back to its host (free page reporting) has it fetched
+/// again: 2.5 ms each were measured, three times the price of small pages. So each one is timed, and after two
+/// slow ones no more are asked for. All of this is advice: memory is the same with any pages.
 enum HugePages {
-  /// Asks for the pages of some room, all of which is about to be written, at once: one by one, as they are
-  /// touched, they cost twice as much. Advice only, which older kernels do not know.
-  static func populate(_ room: UnsafeMutableRawBufferPointer) {
-    #if !canImport(Darwin)
-      let page = 4096
-      guard room.count >= 1 << 16, let base = room.baseAddress else { return }
-      // Whole pages of the room only. MADV_POPULATE_WRITE, which not every C library names.
-      let start = unsafe base.alignedUp(toMultipleOf: page)
-      let count = unsafe (room.count - (start - base)) / page * page
-      _ = unsafe madvise(start, count, 23)
+  static let size = 2 << 20
+  private static let smallPage = 4096
+
+  #if !canImport(Darwin)
+    /// MADV_POPULATE_WRITE, which not every C library names, and kernels know from 5.14 on.
+    private static let populateWrite: CInt = 23
+    /// Small pages in place of a huge one take 0.8 ms.
+    private static let slow = Duration.milliseconds(1)
+    /// One may be the scheduler's doing.
+    private static let slowPages = Atomic<Int>(0)
+  #endif
+
+  /// Whether they are worth asking for.
+  static var areWorthwhile: Bool {
+    #if canImport(Darwin)
+      false
+    #else
+      slowPages.load(ordering: .relaxed) < 2
     #endif
   }
 
-  /// Asks for huge pages for the room of an array that was just reserved and is not written to yet.
-  ///
-  /// Advice only: without them the memory is the same, but each 4 KiB of it cost a fault when they are first
-  /// written, a tenth of a first pass over a long text.
-  static func advise(_ room: UnsafeMutableRawBufferPointer) {
+  /// Asks for the small pages of some room, all of which is about to be written, at once: one by one, as they are
+  /// touched, they cost half as much again.
+  static func populate(_ room: UnsafeMutableRawBufferPointer) {
     #if !canImport(Darwin)
-      let page = 4096
-      guard room.count >= 4 << 20, let base = room.baseAddress else { return }
+      guard room.count >= 1 << 16, let base = room.baseAddress else { return }
       // Whole pages of the room only.
-      let start = unsafe base.alignedUp(toMultipleOf: page)
-      let count = unsafe (room.count - (start - base)) / page * page
-      _ = unsafe madvise(start, count, MADV_HUGEPAGE)
+      let start = unsafe base.alignedUp(toMultipleOf: smallPage)
+      let count = unsafe (room.count - (start - base)) / smallPage * smallPage
+      _ = unsafe madvise(start, count, populateWrite)
     #endif
   }
+
+  /// The same, on huge pages where they fit and are worth it.
+  static func populateHuge(_ room: UnsafeMutableRawBufferPointer) {
+    #if !canImport(Darwin)
+      guard let base = room.baseAddress else { return }
+      let end = unsafe base + room.count
+      var next = unsafe base
+      while areWorthwhile {
+        let start = unsafe next.alignedUp(toMultipleOf: size)
+        guard unsafe end - start >= size else { break }
+        if unsafe start > next {
+          unsafe populate(UnsafeMutableRawBufferPointer(start: next, count: start - next))
+        }
+        _ = unsafe madvise(start, size, MADV_HUGEPAGE)
+        time { _ = unsafe madvise(start, size, populateWrite) }
+        unsafe next = start + size
+      }
+      unsafe populate(UnsafeMutableRawBufferPointer(start: next, count: end - next))
+    #endif
+  }
+
+  /// Asks for huge pages for zeroed memory that nobody has touched yet, and that begins where one may; they come as
+  /// they are touched. The first one comes at once, to be timed.
+  static func advise(_ room: UnsafeMutableRawBufferPointer) {
+    #if !canImport(Darwin)
+      guard areWorthwhile, room.count >= size, let base = room.baseAddress else { return }
+      _ = unsafe madvise(base, room.count, MADV_HUGEPAGE)
+      time { unsafe base.storeBytes(of: 0, as: UInt8.self) }
+      // The next ones would be as slow.
+      if !areWorthwhile { _ = unsafe madvise(base, room.count, MADV_NOHUGEPAGE) }
+    #endif
+  }
+
+  #if !canImport(Darwin)
+    /// Notes whether getting one was slow.
+    private static func time(_ getOne: () -> Void) {
+      let begin = ContinuousClock.now
+      getOne()
+      if ContinuousClock.now - begin > slow { slowPages.add(1, ordering: .relaxed) }
+    }
+  #endif
 }
 
 extension [TokenID] {
-  /// Makes room for more ids behind those that there are, on huge pages if it is much.
+  /// Makes room for more ids behind those that there are.
   mutating func reserve(_ room: Int) {
-    if capacity - count >= room { return }
-    reserveCapacity(count + room)
-    append(addingCapacity: room) { output in
+    if capacity - count < room { reserveCapacity(count + room) }
+  }
+}
+
+/// Gives the room behind the ids of an array its pages, shortly before they are written: what comes one page after the
+/// other, as it is written, is a tenth of a first pass over a long text.
+struct RoomAhead {
+  private var capacity: Int
+  /// Up to here all elements have their pages.
+  private var present: Int
+
+  /// Takes it that the room which an array has already was written to before.
+  init(_ ids: [TokenID]) {
+    capacity = ids.capacity
+    present = capacity
+  }
+
+  /// To be called before so many ids, or some more, are appended.
+  mutating func provide(_ room: Int, behind ids: inout [TokenID]) {
+    if ids.capacity != capacity {
+      // Its memory is new.
+      capacity = ids.capacity
+      present = ids.count
+    }
+    let wanted = min(ids.count + room, capacity)
+    if wanted <= present { return }
+    let count = ids.count
+    let (first, last) = (present - count, capacity - count)
+    ids.append(addingCapacity: last) { output in
       unsafe output.withUnsafeMutableBufferPointer { buffer, _ in
-        // The room behind the ids that there are; nothing is written through the pointer.
-        unsafe HugePages.advise(UnsafeMutableRawBufferPointer(buffer))
+        // In bounds: the room is `last` elements long. Nothing is written through the pointer.
+        guard
+          let start = unsafe buffer.baseAddress.map({ unsafe UnsafeMutableRawPointer($0 + first) })
+        else { return }
+        let end = unsafe UnsafeMutableRawPointer(buffer.baseAddress.unsafelyUnwrapped + last)
+        var stop = unsafe start + (wanted - count - first) * MemoryLayout<TokenID>.stride
+        if HugePages.areWorthwhile {
+          // Whole ones: the next call begins where this one ends.
+          unsafe stop = min(stop.alignedUp(toMultipleOf: HugePages.size), end)
+        }
+        unsafe HugePages.populateHuge(
+          UnsafeMutableRawBufferPointer(start: start, count: stop - start))
+        present = unsafe count + first + (stop - start) / MemoryLayout<TokenID>.stride
       }
     }
   }

@@ -9,10 +9,9 @@
 /// A block of zeroed memory, given back with its owner.
 ///
 /// Blocks of some size come straight from the system, which zeroes a page when it is first touched: what is
-/// not used costs nothing. Of large ones huge pages are asked for before that, since a table that is touched
-/// at random takes a fault for each page; they begin where a huge page may.
+/// not used costs nothing. Of large ones huge pages are asked for before that, where they are worth it, since a
+/// table that is touched at random takes a fault for each page; they begin where a huge page may.
 @safe struct ZeroedMemory: ~Copyable {
-  private static let hugePage = 2 << 20
   /// From here on a block is mapped: below, clearing it costs less than asking for it.
   private static let smallestMapped = 1 << 15
 
@@ -22,26 +21,28 @@
   private let mapped: UnsafeMutableRawPointer?
   private let mappedCount: Int
 
-  /// At least one byte.
-  init(byteCount: Int) {
+  /// - Parameters:
+  ///   - byteCount: At least one byte.
+  ///   - isSparse: Whether its user will ask for pages where they are needed (`HugePages.populateHuge`), or much of it
+  ///     is never touched.
+  init(byteCount: Int, isSparse: Bool = false) {
     #if canImport(Darwin)
       let flags = MAP_PRIVATE | MAP_ANON
     #else
       let flags = MAP_PRIVATE | MAP_ANONYMOUS
     #endif
     if byteCount >= Self.smallestMapped {
-      let isHuge = byteCount >= Self.hugePage
+      let isHuge = byteCount >= HugePages.size
       // Addresses before and behind an aligned block are never touched, and so take no memory.
-      let mappedCount = isHuge ? byteCount + Self.hugePage : byteCount
+      let mappedCount = isHuge ? byteCount + HugePages.size : byteCount
       let mapped = unsafe mmap(nil, mappedCount, PROT_READ | PROT_WRITE, flags, -1, 0)
       if let mapped = unsafe mapped, unsafe mapped != MAP_FAILED {
         if isHuge {
           // At most one huge page further on, for which there is room.
-          unsafe base = mapped.alignedUp(toMultipleOf: Self.hugePage)
-          #if !canImport(Darwin)
-            // Advice only: without huge pages the memory is the same.
-            _ = unsafe madvise(base, byteCount, MADV_HUGEPAGE)
-          #endif
+          unsafe base = mapped.alignedUp(toMultipleOf: HugePages.size)
+          if !isSparse {
+            unsafe HugePages.advise(UnsafeMutableRawBufferPointer(start: base, count: byteCount))
+          }
         } else {
           unsafe base = mapped
         }

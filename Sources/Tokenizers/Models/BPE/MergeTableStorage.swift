@@ -107,7 +107,7 @@ internal import CKernels
     else { return nil }
     self.bits = UInt64(bits)
     let byteCount = Self.byteCount(bits: self.bits)
-    memory = ZeroedMemory(byteCount: byteCount)
+    memory = ZeroedMemory(byteCount: byteCount, isSparse: true)
     // As above.
     unsafe slots = memory.base.bindMemory(to: UInt64.self, capacity: 1 << bits)
     unsafe rankOfBytes = (memory.base + MemoryLayout<UInt64>.stride << bits)
@@ -117,7 +117,7 @@ internal import CKernels
     symbolCount = 256 + mergeCount
     inOrder = true
     let room = unsafe UnsafeMutableRawBufferPointer(start: memory.base, count: byteCount)
-    unsafe HugePages.populate(room)
+    unsafe HugePages.populateHuge(room)
     guard unsafe fill(room), isSound(mergeCount) else { return nil }
   }
 

@@ -35,9 +35,13 @@ internal import CKernels
   }
 
   let hash: PreTokenHash
+  private static let stride = MemoryLayout<Slot>.stride
+
   private let bounds: Bounds
-  private var memory: ZeroedMemory
-  private(set) var slots: UnsafeMutablePointer<Slot>
+  /// Room for the largest table, of which what is not used yet was never touched: a table grows where it is, since memory
+  /// that is new to the process is dear. Zeroed memory is a table of free slots.
+  private let memory: ZeroedMemory
+  let slots: UnsafeMutablePointer<Slot>
   private(set) var bits: Int
   private var filled = 0
   private var arenaMemory: ZeroedMemory
@@ -53,7 +57,7 @@ internal import CKernels
     self.hash = hash
     self.bounds = bounds
     bits = bounds.initialBits
-    memory = Self.allocate(bits: bits)
+    memory = ZeroedMemory(byteCount: Self.stride << bounds.largestBits, isSparse: true)
     unsafe slots = memory.base.assumingMemoryBound(to: Slot.self)
     // Who copies ids reads up to three too many.
     arenaMemory = ZeroedMemory(byteCount: arenaCapacity + 16)
@@ -66,22 +70,26 @@ internal import CKernels
     bounds = other.bounds
     bits = other.bits
     filled = other.filled
-    memory = Self.allocate(bits: bits)
+    memory = ZeroedMemory(byteCount: Self.stride << bounds.largestBits, isSparse: true)
     unsafe slots = memory.base.assumingMemoryBound(to: Slot.self)
-    unsafe slots.update(from: other.slots, count: 1 << bits)
     arenaCapacity = other.arenaCapacity
     arenaCount = other.arenaCount
     arenaMemory = ZeroedMemory(byteCount: arenaCapacity + 16)
     unsafe arena = arenaMemory.base
     unsafe arena.copyMemory(from: other.arena, byteCount: arenaCount)
+    populate(0..<1 << bits)
+    unsafe slots.update(from: other.slots, count: 1 << bits)
   }
 
   /// Whether there is nothing in it.
   var isEmpty: Bool { filled == 0 }
 
-  /// Zeroed memory is a table of free slots.
-  private static func allocate(bits: Int) -> ZeroedMemory {
-    ZeroedMemory(byteCount: MemoryLayout<Slot>.stride << bits)
+  /// Gives slots that will be used at random their pages.
+  private func populate(_ slots: Range<Int>) {
+    // In bounds of the memory.
+    unsafe HugePages.populateHuge(
+      UnsafeMutableRawBufferPointer(
+        start: memory.base + slots.lowerBound * Self.stride, count: slots.count * Self.stride))
   }
 
   /// How many slots may be claimed between two calls of `makeRoom`, whatever is in the table.
@@ -126,12 +134,17 @@ internal import CKernels
       // start..<end lie in the text, as the caller's contract says.
       let key = unsafe PreTokenKey(
         batch.text + start, length: end &- start, available: batch.count &- start)
-      let place = key.hash &>> shift &* UInt32(MemoryLayout<Slot>.stride)
+      let place = key.hash &>> shift &* UInt32(Self.stride)
       unsafe keys[index] = key
       unsafe places[index] = place
       unsafe prefetch_line(slots + Int(place))
       start = end
     }
+  }
+
+  /// Grows to its largest size at once.
+  mutating func growFully() {
+    while bits < bounds.largestBits { grow() }
   }
 
   /// Makes sure that so many slots can be claimed, at most `mostClaims`.
@@ -161,7 +174,7 @@ internal import CKernels
     _ ids: UnsafeBufferPointer<TokenID>
   ) {
     // Claimed, and so in bounds.
-    let slot = unsafe slots + Int(place) / MemoryLayout<Slot>.stride
+    let slot = unsafe slots + Int(place) / Self.stride
     filled += 1
     if let inline, !key.isHashed {
       unsafe slot.pointee.payload = (inline[0], inline[1])
@@ -217,32 +230,60 @@ internal import CKernels
     isArenaFull = false
   }
 
+  /// Doubles the table.
+  ///
+  /// What was in line l goes to line 2l or 2l + 1, or behind: so lines are emptied from the last to the first, and
+  /// what is met is at its new place or free. The few keys that have walked so far that theirs are in front of the line
+  /// at hand, or that would walk past the end, wait until all lines are empty.
   private mutating func grow() {
-    let old = unsafe slots
     let oldCount = 1 << bits
     bits += 1
-    let larger = Self.allocate(bits: bits)
-    unsafe slots = larger.base.assumingMemoryBound(to: Slot.self)
-    for position in 0..<oldCount {
-      // In bounds of the old table, which lives until `memory` is replaced below.
-      let slot = unsafe old[position]
-      if slot.key.high == 0 { continue }
-      let key = PreTokenKey(low: slot.key.low, high: slot.key.high & ~(15 << 60))
-      unsafe slots[freePosition(for: key)] = slot
+    populate(oldCount..<2 * oldCount)
+    var late: [Slot] = []
+    for line in (0..<oldCount / 2).reversed() {
+      // In bounds of the old table, as `line` is.
+      let (first, second) = unsafe (slots[2 * line], slots[2 * line + 1])
+      unsafe slots[2 * line].key = PreTokenKey(low: 0, high: 0)
+      unsafe slots[2 * line + 1].key = PreTokenKey(low: 0, high: 0)
+      if first.key.high != 0, !move(first, from: line) { late.append(first) }
+      if second.key.high != 0, !move(second, from: line) { late.append(second) }
     }
-    memory = larger
+    for slot in late {
+      // There is one: part of the slots are always free.
+      unsafe slots[freePosition(from: home(of: slot), canPassEnd: true).unsafelyUnwrapped] = slot
+    }
   }
 
-  /// The first free slot from a key's home on.
-  private func freePosition(for key: PreTokenKey) -> Int {
-    let stride = MemoryLayout<Slot>.stride
-    let home = Int(hash(key) >> UInt32(32 - bits)) * stride
-    var place = home
-    // In bounds: masked. The walk ends because part of the slots are always free.
-    while unsafe slots[place / stride].key.high != 0 {
-      place = slot_after(place, home, stride << bits - 1)
+  /// Puts a slot of an emptied line where it belongs, if lines from that one on are all that is to be met.
+  @inline(__always)
+  private func move(_ slot: Slot, from line: Int) -> Bool {
+    let home = home(of: slot)
+    guard home / 2 >= line, let position = freePosition(from: home, canPassEnd: false) else {
+      return false
     }
-    return place / stride
+    unsafe slots[position] = slot
+    return true
+  }
+
+  /// The number of the slot where the search for a slot's key begins.
+  @inline(__always)
+  private func home(of slot: Slot) -> Int {
+    let key = PreTokenKey(low: slot.key.low, high: slot.key.high & ~(15 << 60))
+    return Int(hash(key) >> UInt32(32 - bits))
+  }
+
+  /// The first free slot from a home on; nil where it would lie behind the end.
+  @inline(__always)
+  private func freePosition(from home: Int, canPassEnd: Bool) -> Int? {
+    var place = home * Self.stride
+    // In bounds: masked.
+    while unsafe slots[place / Self.stride].key.high != 0 {
+      let next = slot_after(place, home * Self.stride, Self.stride << bits - 1)
+      // Lines have two slots.
+      if !canPassEnd, next / (2 * Self.stride) < place / (2 * Self.stride) { return nil }
+      place = next
+    }
+    return place / Self.stride
   }
 }
 

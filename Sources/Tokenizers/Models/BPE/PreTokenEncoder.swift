@@ -60,7 +60,8 @@ internal import CKernels
     let missBytes = Self.group * MemoryLayout<pre_token_miss>.stride
     let newIDCount = Self.group * (PreTokenKey.longest + Self.excess)
     memory = ZeroedMemory(
-      byteCount: keyBytes + placeBytes + missBytes + newIDCount * MemoryLayout<TokenID>.stride)
+      byteCount: keyBytes + placeBytes + missBytes + newIDCount * MemoryLayout<TokenID>.stride,
+      isSparse: true)
     unsafe keys = memory.base.assumingMemoryBound(to: PreTokenKey.self)
     unsafe places = (memory.base + keyBytes).assumingMemoryBound(to: UInt32.self)
     unsafe misses = (memory.base + keyBytes + placeBytes)
@@ -78,8 +79,8 @@ internal import CKernels
   /// Begins with what a prepared model knows, unless something is remembered already.
   mutating func begin(with seeds: PreTokenSeeds) {
     if !cache.isEmpty { return }
-    guard let seeds = seeds.ifMade, seeds.cache.hash == cache.hash else { return }
-    cache = PreTokenCacheStorage(copying: seeds.cache)
+    guard let known = seeds.ifMade, known.cache.hash == cache.hash else { return }
+    cache = seeds.takeReady() ?? PreTokenCacheStorage(copying: known.cache)
   }
 
   /// Gives the cache away; the encoder has nothing to remember then.

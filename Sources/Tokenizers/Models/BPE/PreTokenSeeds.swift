@@ -17,17 +17,26 @@ final class PreTokenSeeds: Sendable {
   /// So many fit into a table of 2^17 slots: those with the lowest ids, which are the most frequent.
   private static let most = 55_000
 
-  private let state = Mutex<Seeds?>(nil)
+  private struct State: ~Copyable {
+    var seeds: Seeds?
+    var ready: PreTokenCacheStorage?
+  }
+
+  private let state = Mutex(State())
 
   /// The seeds, if a model was prepared.
-  var ifMade: Seeds? { state.withLock { $0 } }
+  var ifMade: Seeds? { state.withLock { $0.seeds } }
+
+  /// A cache of full size that knows them and that has all of its pages: for the first who asks, if a model was
+  /// prepared.
+  func takeReady() -> PreTokenCacheStorage? { state.withLock { $0.ready.take() } }
 
   /// Makes them, if they are not there.
   ///
   /// - Complexity: O(n log n) in the bytes of the tokens.
   func prepare(_ model: BPEModel) {
     state.withLock { state in
-      if state != nil { return }
+      if state.seeds != nil { return }
       var bytes: [UInt8] = []
       var ends: [Int] = []
       for id in model.vocabulary.tokenIDs where ends.count < Self.most {
@@ -40,7 +49,11 @@ final class PreTokenSeeds: Sendable {
       var encoder = PreTokenEncoder(model)
       var ids: [TokenID] = []
       encoder.encode(bytes.span, from: 0, ends.span, into: &ids)
-      state = Seeds(encoder.takeCache())
+      let seeds = Seeds(encoder.takeCache())
+      var ready = PreTokenCacheStorage(copying: seeds.cache)
+      ready.growFully()
+      state.seeds = seeds
+      state.ready = consume ready
     }
   }
 }
