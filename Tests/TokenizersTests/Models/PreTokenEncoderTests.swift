@@ -128,6 +128,62 @@ import Testing
     }
   }
 
+  private static func encode(
+    _ preTokens: [[UInt8]], _ encoder: inout PreTokenEncoder, atOnce: Int
+  ) -> [TokenID] {
+    var ids: [TokenID] = []
+    for first in stride(from: 0, to: preTokens.count, by: atOnce) {
+      let some = preTokens[first..<min(preTokens.count, first + atOnce)]
+      var ends: [Int] = []
+      for preToken in some { ends.append((ends.last ?? 0) + preToken.count) }
+      let text = some.flatMap(\.self)
+      encoder.encode(text.span, from: 0, ends.span, into: &ids)
+    }
+    return ids
+  }
+
+  /// Slots of a line go to the lines at twice its place; those that had walked, or that walk past the end, too. A
+  /// pre-token that a growing table loses would be merged anew, and nobody would see it.
+  @Test(.tags(.property), arguments: PreTokenHash.available, 1...12)
+  func aTableThatHasGrownKnowsAll(hash: PreTokenHash, initialBits: Int) throws {
+    let model = try Self.model(firstID: 0)
+    for seed in 1...(UInt64(20)) {
+      var random = SeededRandom(seed: seed << 8 | UInt64(initialBits))
+      let count = 1 + random.below(random.pick([12, 100, 3000]))
+      let preTokens = (0..<count).map { _ in
+        (0..<(1 + random.below(20))).map { _ in UInt8(truncatingIfNeeded: random.below(256)) }
+      }
+      var encoder = PreTokenEncoder(
+        model, hash: hash,
+        bounds: .init(initialBits: initialBits, largestBits: 14, largestArena: 8 << 20))
+      // A few at a time, so that it grows in between.
+      let first = Self.encode(preTokens, &encoder, atOnce: 1 + random.below(40))
+      let second = Self.encode(preTokens, &encoder, atOnce: preTokens.count)
+      #expect(second == first)
+      let missing = encoder.missing
+      #expect(missing == 0, "of \(count), seed \(seed)")
+    }
+  }
+
+  /// The cache that a prepared model has ready is for one; those who come later copy what it began with.
+  @Test func encodersOfAPreparedModelAgree() throws {
+    let tokenizer = try SmallTokenizers.bpe(.gpt2, merges: 500)
+    let model = try #require(tokenizer.model as? BPEModel)
+    var text: [UInt8] = []
+    let all = try Fixtures.texts().flatMap(\.self)
+    while text.count < 3 << 20 { text += all }
+    var plain: [TokenID] = []
+    try TextEncoder(tokenizer).encode(text.span, into: &plain)
+    tokenizer.prepare()
+    #expect(model.seeds.hasReady)
+    for _ in 0..<3 {
+      var ids: [TokenID] = []
+      try TextEncoder(tokenizer).encode(text.span, into: &ids)
+      #expect(ids == plain)
+    }
+    #expect(!model.seeds.hasReady)
+  }
+
   @Test func eachEngineHasItsHash() {
     func orPlain(_ hash: PreTokenHash) -> PreTokenHash {
       PreTokenHash.available.contains(hash) ? hash : .multiplication

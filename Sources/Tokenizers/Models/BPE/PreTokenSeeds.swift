@@ -29,7 +29,12 @@ final class PreTokenSeeds: Sendable {
 
   /// A cache of full size that knows them and that has all of its pages: for the first who asks, if a model was
   /// prepared.
+  ///
+  /// It has the memory of an encoder, 16 MiB, from then on.
   func takeReady() -> PreTokenCacheStorage? { state.withLock { $0.ready.take() } }
+
+  /// Whether that is still to be taken.
+  var hasReady: Bool { state.withLock { $0.ready != nil } }
 
   /// Makes them, if they are not there.
   ///
