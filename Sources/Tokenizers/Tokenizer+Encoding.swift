@@ -34,12 +34,7 @@ extension Tokenizer {
     _ bytes: Span<UInt8>, options: EncodingOptions = EncodingOptions(), threads: Int = 1
   ) throws(TokenizerError) -> [TokenID] {
     var ids: [TokenID] = []
-    if threads <= 1 {
-      try TextEncoder(self, options).encode(bytes, into: &ids)
-    } else {
-      ids = ParallelWork.joined(
-        try ParallelEncoder(self, options, threads: threads).encode(bytes))
-    }
+    try TextEncoder(self, options, threads: threads).encode(bytes, into: &ids)
     return ids
   }
 
@@ -70,7 +65,8 @@ extension Tokenizer {
 ///       try encoder.encode(text.utf8Span.span, into: &ids)
 ///     }
 ///
-/// For one thread at a time. Memory is bounded whatever the texts are.
+/// For one thread at a time; the work on a long text may be shared out to several. Memory is bounded whatever the
+/// texts are.
 public final class TextEncoder {
   /// From so many bytes on, room for the ids of a text is made at once.
   private static let worthRoom = 1 << 20
@@ -78,23 +74,34 @@ public final class TextEncoder {
   private static let stretch = 1 << 18
   /// In how many bytes before the end of a stretch a cut is looked for.
   private static let cutSearch = 1 << 12
+  /// From so many bytes on, ids are more than caches hold: they are written past them.
+  static let worthPassingCaches = 1 << 24
   /// Up to so many bytes, room for an id a byte: 256 MiB of addresses.
-  private static let mostRoom = 1 << 26
+  static let mostRoom = 1 << 26
+  /// From so many bytes on, more than one thread is worth it.
+  private static let worthThreads = 1 << 17
 
   private let tokenizer: Tokenizer
   private let options: EncodingOptions
   private let encoder: any TokenEncoder
+  private let threads: Int
+  private lazy var parallel = ParallelEncoder(tokenizer, options, threads: threads)
   /// Of the ids of the text at hand, if it is long.
   private var ahead: RoomAhead?
 
   /// An encoder with nothing to remember yet.
-  public convenience init(_ tokenizer: Tokenizer, options: EncodingOptions = EncodingOptions()) {
-    self.init(tokenizer, options)
+  ///
+  /// - Parameter threads: On how many threads to work where a text is long, at least 1. The ids do not depend on it.
+  public convenience init(
+    _ tokenizer: Tokenizer, options: EncodingOptions = EncodingOptions(), threads: Int = 1
+  ) {
+    self.init(tokenizer, options, threads: threads)
   }
 
-  init(_ tokenizer: Tokenizer, _ options: EncodingOptions) {
+  init(_ tokenizer: Tokenizer, _ options: EncodingOptions, threads: Int = 1) {
     self.tokenizer = tokenizer
     self.options = options
+    self.threads = threads
     encoder = tokenizer.model.makeEncoder()
   }
 
@@ -103,6 +110,14 @@ public final class TextEncoder {
   /// - Complexity: O(n) in the bytes of the text, O(n log n) in those of a pre-token.
   public func encode(_ text: Span<UInt8>, into ids: inout [TokenID]) throws(TokenizerError) {
     let countBefore = ids.count
+    if threads > 1, text.count >= Self.worthThreads {
+      do throws(TokenizerError) {
+        return try parallel.encode(text, into: &ids)
+      } catch {
+        ids.removeSubrange(countBefore...)
+        throw error
+      }
+    }
     // Short texts leave it to the array to grow, which takes account of what it held before. Of others an id a
     // byte, the most there can be, or what prose takes: memory that is not written to costs nothing.
     if text.count >= Self.worthRoom {
@@ -133,7 +148,7 @@ public final class TextEncoder {
   func encodeOrdinary(
     _ text: Span<UInt8>, _ range: Range<Int>, into ids: inout [TokenID]
   ) throws(TokenizerError) {
-    if range.count >= Self.worthRoom { encoder.expect(range.count) }
+    expect(range.count)
     var start = range.lowerBound
     while start < range.upperBound {
       let end = endOfStretch(in: text, start..<range.upperBound)
@@ -146,6 +161,11 @@ public final class TextEncoder {
       }
       start = end
     }
+  }
+
+  /// Says that about so many bytes are to be encoded now.
+  func expect(_ byteCount: Int) {
+    if byteCount >= Self.worthRoom { encoder.expect(byteCount) }
   }
 
   /// Where to stop first in a range of `text`: at a place where it may be cut, looked for shortly before the end of a

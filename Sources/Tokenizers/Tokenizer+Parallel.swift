@@ -3,7 +3,7 @@
 final class ParallelEncoder {
   /// Parts of this size: small enough that no worker waits long for another, and that a part and its ids
   /// stay in the cache of a core; large enough that handing them out costs nothing.
-  private static let partSize = 1 << 19
+  private static let partSize = 1 << 18
   /// Below so many bytes starting a thread costs more than it saves.
   private static let worthThread = 1 << 15
 
@@ -21,13 +21,19 @@ final class ParallelEncoder {
   /// What a thread keeps.
   private final class Worker {
     // Made when it is needed first: a short text needs one of all.
-    lazy var encoder = TextEncoder(tokenizer, options)
+    private lazy var encoder = TextEncoder(tokenizer, options)
     private let tokenizer: Tokenizer
     private let options: EncodingOptions
 
     init(_ tokenizer: Tokenizer, _ options: EncodingOptions) {
       self.tokenizer = tokenizer
       self.options = options
+    }
+
+    /// The encoder, which is told of about so many bytes.
+    func encoder(forAbout byteCount: Int) -> TextEncoder {
+      encoder.expect(byteCount)
+      return encoder
     }
   }
 
@@ -44,8 +50,19 @@ final class ParallelEncoder {
     case special(TokenID)
   }
 
-  /// The ids of a whole text, in order, in any number of pieces.
-  func encode(_ text: Span<UInt8>) throws(TokenizerError) -> [[TokenID]] {
+  /// Appends the ids of a whole text.
+  func encode(_ text: Span<UInt8>, into ids: inout [TokenID]) throws(TokenizerError) {
+    // Ids are written where they stay in a core's cache, and copied when it is their turn.
+    var ahead = RoomAhead(ids)
+    ids.reserve(text.count <= TextEncoder.mostRoom ? text.count : text.count / 3)
+    try encode(text, try split(text)) { share in
+      ahead.provide(share.ids.count, behind: &ids)
+      ids.append(share.ids, pastCaches: text.count >= TextEncoder.worthPassingCaches)
+    }
+  }
+
+  /// A text as ordinary ranges and special tokens.
+  private func split(_ text: Span<UInt8>) throws(TokenizerError) -> [Part] {
     var parts: [Part] = []
     var start = 0
     if options.special != .text {
@@ -59,14 +76,25 @@ final class ParallelEncoder {
       }
     }
     parts.append(.ordinary(start..<text.count))
-    return try encode(text, parts)
+    return parts
   }
 
   /// The ids of parts of a text, in order, in any number of pieces.
   func encode(_ text: Span<UInt8>, _ parts: [Part]) throws(TokenizerError) -> [[TokenID]] {
-    let divided = divide(text, parts)
     var pieces: [[TokenID]] = []
-    pieces.reserveCapacity(divided.count)
+    try encode(text, parts) { share in
+      pieces.append(share.ids)
+      share.ids = []
+    }
+    return pieces
+  }
+
+  /// Encodes parts of a text, and hands shares on in order.
+  private func encode(
+    _ text: Span<UInt8>, _ parts: [Part], put: (Share) -> Void
+  ) throws(TokenizerError) {
+    let divided = divide(text, parts)
+    let perThread = text.count / workers.count
     var next = 0
     do {
       try OrderedPipeline.run(shares, threads: workers.count) { share in
@@ -75,10 +103,9 @@ final class ParallelEncoder {
         next += 1
         return next == divided.count ? .last : .part
       } work: { share, thread in
-        try Self.encode(text, share, workers[thread].encoder)
+        try Self.encode(text, share, workers[thread].encoder(forAbout: perThread))
       } put: { share in
-        pieces.append(share.ids)
-        share.ids = []
+        put(share)
       }
     } catch let error as TokenizerError {
       throw error
@@ -86,12 +113,12 @@ final class ParallelEncoder {
       // Nothing else is thrown above.
       preconditionFailure("\(error)")
     }
-    return pieces
   }
 
   private static func encode(
     _ text: Span<UInt8>, _ share: Share, _ encoder: TextEncoder
   ) throws(TokenizerError) {
+    share.ids.removeAll(keepingCapacity: true)
     share.ids.reserveCapacity(room(for: share.parts))
     for part in share.parts {
       switch part {

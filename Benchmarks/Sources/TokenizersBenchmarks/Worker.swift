@@ -10,8 +10,8 @@ struct Worker: ParsableCommand {
     commandName: "worker",
     abstract: "Encode one text several times in this process; print one JSON object.",
     discussion: """
-      Every pass keeps all ids until it ends, as the other programs do. The passes share one encoder, and \
-      on one thread one array for the ids. \
+      Every pass keeps all ids until it ends, as the other programs do. The passes share one encoder and one \
+      array for the ids. \
       Loading the vocabulary, reading the text and hashing the ids are outside of the times.
       """)
 
@@ -41,59 +41,27 @@ struct Worker: ParsableCommand {
     tokenizer.prepare()
     let load = seconds(clock.now - begin)
     let bytes = try FileBytes.read(text)
-    var run = EncodingRun(tokenizer, threads: threads)
-    let cold = seconds(try clock.measure { try run.encode(bytes.span) })
-    let tokens = run.count
-    let hash = digest(run.ids)
+    // What a user of the library keeps from text to text: an encoder, and an array that it writes to again.
+    let encoder = TextEncoder(tokenizer, threads: threads)
+    var ids: [TokenID] = []
+    let cold = seconds(try clock.measure { try encoder.encode(bytes.span, into: &ids) })
+    let tokens = ids.count
+    let hash = digest([ids])
     var warm: [JSONValue] = []
     for _ in 0..<passes {
-      run.forget()
-      warm.append(.number(seconds(try clock.measure { try run.encode(bytes.span) })))
-      guard run.count == tokens else {
+      ids.removeAll(keepingCapacity: true)
+      warm.append(
+        .number(seconds(try clock.measure { try encoder.encode(bytes.span, into: &ids) })))
+      guard ids.count == tokens else {
         throw WrongAnswer(what: "a later pass gave another number of ids")
       }
     }
-    guard digest(run.ids) == hash else { throw WrongAnswer(what: "a later pass gave other ids") }
+    guard digest([ids]) == hash else { throw WrongAnswer(what: "a later pass gave other ids") }
     print(
       JSONValue.members([
         "bytes": .integer(bytes.count), "load": .number(load), "cold": .number(cold),
         "warm": .array(warm), "tokens": .integer(tokens), "sha256": .string(hash),
       ]).compact)
-  }
-}
-
-/// What a user of the library keeps from text to text: on one thread an encoder and an array that it writes
-/// to again, on several a stream.
-private struct EncodingRun {
-  private enum Encoder {
-    case text(TextEncoder)
-    case stream(StreamEncoder)
-  }
-
-  private let encoder: Encoder
-  private(set) var ids: [[TokenID]] = [[]]
-
-  init(_ tokenizer: Tokenizer, threads: Int) {
-    encoder =
-      threads == 1
-      ? .text(TextEncoder(tokenizer)) : .stream(StreamEncoder(tokenizer, threads: threads))
-  }
-
-  var count: Int { ids.reduce(0) { $0 + $1.count } }
-
-  mutating func forget() {
-    if case .text = encoder {
-      ids[0].removeAll(keepingCapacity: true)
-    } else {
-      ids = []
-    }
-  }
-
-  mutating func encode(_ text: Span<UInt8>) throws {
-    switch encoder {
-    case .text(let encoder): try encoder.encode(text, into: &ids[0])
-    case .stream(let encoder): ids = try encoder.append(text) + encoder.finish()
-    }
   }
 }
 

@@ -9,6 +9,7 @@
 #include "merge_kernels.h"
 #include "scalar_classes.h"
 #include "split_kernels.h"
+#include "streaming_copy.h"
 #include "utf8_kernels.h"
 #include "MiniLMKernels.h"
 #include "MiniLMProducts.h"
