@@ -170,10 +170,12 @@ static inline __attribute__((always_inline)) void KERNEL(classify)(const uint8_t
     masks->blank |= WORD_BITS(IS_BLANK);
     masks->space |= WORD_BITS(IS_SPACE);
     masks->apostrophe |= WORD_BITS(IS_APOSTROPHE);
-    masks->long_byte |= WORD_BITS(IS_LONG);
-    masks->continuation |= WORD_BITS(IS_CONTINUATION);
-    masks->from_e0 |= WORD_BITS(IS_FROM_E0);
-    masks->from_f0 |= WORD_BITS(IS_FROM_F0);
+    if (word & EACH(0x80)) {
+      masks->long_byte |= WORD_BITS(IS_LONG);
+      masks->continuation |= WORD_BITS(IS_CONTINUATION);
+      masks->from_e0 |= WORD_BITS(IS_FROM_E0);
+      masks->from_f0 |= WORD_BITS(IS_FROM_F0);
+    }
     if (wants & WANT_LINE_ENDS) masks->line_end |= WORD_BITS(IS_LINE_END);
     if (wants & WANT_CASES) {
       masks->slash |= WORD_BITS(IS_SLASH);

@@ -12,14 +12,14 @@ public enum Engine: String, Hashable, Sendable, CaseIterable {
   case automatic
   /// PCRE2 splits: it runs any pattern and defines what is right.
   case reference
-  /// Swift alone: hand-written scanners for the named patterns, PCRE2 for the others.
+  /// Kernels in C that need no instructions of any processor: 64 bytes at a time in words of 64 bits. For patterns
+  /// without kernels PCRE2; the same goes for the engines below.
   case portable
-  /// Kernels in C for any processor: 64 bytes at a time, on x86-64 with SSE2 and on 64-bit ARM with NEON, which
-  /// each has.
+  /// The same with what every processor of its kind has: SSE2 on x86-64, NEON on 64-bit ARM.
   case baseline
-  /// The same kernels with AVX2, on x86-64.
+  /// The same with AVX2, on x86-64.
   case avx2
-  /// The same kernels with AVX-512 (BW, VL and VBMI2), on x86-64.
+  /// The same with AVX-512 (BW, VL and VBMI2), on x86-64.
   case avx512
 
   /// The variable of the environment that says what `automatic` stands for.

@@ -1,5 +1,5 @@
 extension Engine {
-  /// What cuts texts by `pattern`, done by this engine, or the nearest slower one that knows the pattern.
+  /// What cuts texts by `pattern`: this engine's kernels, or PCRE2 if there are none for the pattern.
   ///
   /// This is the one place that chooses.
   ///
@@ -17,7 +17,6 @@ extension Engine {
     if let level = MaskScanner.Level(engine), let scanner = MaskScanner(pattern, level: level) {
       return scanner
     }
-    if engine != .reference, let scanner = PatternScanner(pattern) { return scanner }
     return try PatternPreTokenizer(pattern)
   }
 }

@@ -42,6 +42,39 @@ import Testing
     #expect(try tokenizer.encode(text.span) == whole)
   }
 
+  /// One encoder and one array for one text after the other; the second text is written past the caches.
+  @Test(.tags(.property), arguments: [2, 3]) func threadsShareTexts(threads: Int) throws {
+    let tokenizer = try SmallTokenizers.bpe(.gpt2, merges: 500)
+    let text = try Self.text(seed: 5)
+    var long = text
+    while long.count < TextEncoder.worthPassingCaches { long += text }
+    let encoder = TextEncoder(tokenizer, threads: threads)
+    var ids = [TokenID(7)]
+    for text in [text, long, Array("short".utf8), text] {
+      try encoder.encode(text.span, into: &ids)
+      let found = ids.dropFirst()
+      #expect(Array(found) == (try tokenizer.encode(text.span)))
+      #expect(ids[0] == TokenID(7))
+      ids.removeSubrange(1...)
+    }
+  }
+
+  @Test func whereAnErrorIsThreadsLeaveIDsAsTheyWere() throws {
+    let tokenizer = try SmallTokenizers.bpe(.gpt2, merges: 100)
+    var text = Array(String(repeating: "ten bytes ", count: 200_000).utf8)
+    text[1_876_543] = 0xFF
+    let encoder = TextEncoder(
+      tokenizer, options: EncodingOptions(invalidUTF8: .refuse), threads: 2)
+    var ids = [TokenID(7)]
+    #expect(throws: TokenizerError.invalidUTF8(offset: 1_876_543)) {
+      try encoder.encode(text.span, into: &ids)
+    }
+    #expect(ids == [TokenID(7)])
+    try encoder.encode(text.span.extracting(0..<1_000_000), into: &ids)
+    let start = Array(text[..<1_000_000])
+    #expect(Array(ids.dropFirst()) == (try tokenizer.encode(start.span)))
+  }
+
   @Test func anErrorIsWhereItIsInTheWholeText() throws {
     let tokenizer = try SmallTokenizers.bpe(.gpt2, merges: 100)
     var text = Array(String(repeating: "ten bytes ", count: 100_000).utf8)

@@ -32,10 +32,22 @@ import Testing
   @Test(
     arguments: ["gpt2", "cl100k", "o200k", "llama3", "qwen2", "expressions"], Engine.available)
   func everyEngineSplitsAsTheTableSays(table: String, engine: Engine) throws {
+    try check(table) { try engine.makePreTokenizer(for: $0) }
+  }
+
+  /// The scanners that the kernels leave to what masks do not tell.
+  @Test(arguments: ["gpt2", "cl100k", "o200k", "llama3", "qwen2"])
+  func scannersSplitAsTheTableSays(table: String) throws {
+    try check(table) { try #require(PatternScanner($0)) }
+  }
+
+  private func check(
+    _ table: String, by makeSplitter: (SplitPattern) throws -> any PreTokenizer
+  ) throws {
     let rows = try Fixtures.jsonLines("fixtures/splits/\(table).jsonl", of: SplitRow.self)
     for row in rows {
       let pattern = SplitPattern.named(row.pattern) ?? SplitPattern(expression: row.pattern)
-      let splitter = try engine.makePreTokenizer(for: pattern)
+      let splitter = try makeSplitter(pattern)
       let text = Array(row.text.utf8)
       var found: [[UInt8]] = []
       try splitter.forEachPreToken(in: text.span) { found.append(Array(text[$0])) }

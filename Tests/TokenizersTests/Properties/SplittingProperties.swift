@@ -21,9 +21,9 @@ import Testing
         }
         return (engine.rawValue, try engine.makePreTokenizer(for: pattern))
       }
-      // On x86-64 no engine runs the kernels that are for other processors.
-      let plain = MaskScanner(pattern, level: .plain).map { [("plain", $0 as any PreTokenizer)] }
-      engines = kernels + (plain ?? [])
+      // What the kernels leave to it, and more.
+      let twin = PatternScanner(pattern).map { [("scanner", $0 as any PreTokenizer)] }
+      engines = kernels + (twin ?? [])
     }
 
     /// Compares each engine with the definition.

@@ -117,7 +117,7 @@ enum PreTokenHash: CaseIterable {
     hash.kernel.map { keys_have_kernel($0) != 0 } ?? true
   }
 
-  /// What an engine of this level uses; nil is the engine in plain Swift.
+  /// What an engine of this level uses; nil is the reference.
   init(_ level: MaskScanner.Level?) {
     #if arch(arm64)
       let baseline = PreTokenHash.crc32

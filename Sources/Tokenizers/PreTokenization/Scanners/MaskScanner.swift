@@ -6,7 +6,7 @@ internal import CKernels
 struct MaskScanner: PreTokenizer {
   /// The instructions of a kernel; of those that the processor lacks there are none.
   enum Level: Int32, CaseIterable, Comparable, Sendable {
-    /// Words of 64 bits and nothing else: the baseline of processors without kernels of their own.
+    /// Words of 64 bits and nothing else.
     case plain = 0
     /// What every processor of its kind has: SSE2 on x86-64, NEON on 64-bit ARM.
     case baseline = 1
@@ -16,14 +16,15 @@ struct MaskScanner: PreTokenizer {
     /// The highest level that this processor has.
     static let best = Level(rawValue: split_best_level()) ?? .baseline
 
-    /// The level of an engine, nil for those that do not run kernels.
+    /// The level of an engine, nil for the reference, which runs no kernels.
     init?(_ engine: Engine) {
       switch engine {
       case .automatic: self = .best
+      case .portable: self = .plain
       case .baseline: self = .baseline
       case .avx2: self = .avx2
       case .avx512: self = .avx512
-      case .reference, .portable: return nil
+      case .reference: return nil
       }
     }
 
