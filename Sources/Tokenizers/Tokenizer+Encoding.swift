@@ -152,8 +152,8 @@ public final class TextEncoder {
     var start = range.lowerBound
     while start < range.upperBound {
       let end = endOfStretch(in: text, start..<range.upperBound)
-      // Most texts have an id for every two to four bytes.
-      ahead?.provide((end - start) / 2, behind: &ids)
+      // Most texts have an id for every two to four bytes; one long piece may have few.
+      ahead?.provide(min(end - start, Self.stretch) / 2, behind: &ids)
       do {
         try encodeStretch(text.extracting(start..<end), into: &ids)
       } catch {
