@@ -37,7 +37,8 @@ internal import CKernels
     let byteCount = slotCount * MemoryLayout<UInt32>.stride
     memory = ZeroedMemory(byteCount: byteCount, isSparse: true)
     // Hashes fall on all of its pages.
-    unsafe HugePages.populateHuge(UnsafeMutableRawBufferPointer(start: memory.base, count: byteCount))
+    unsafe HugePages.populateHuge(
+      UnsafeMutableRawBufferPointer(start: memory.base, count: byteCount))
     let duplicate = unsafe arena.withUnsafeBufferPointer { arena in
       unsafe offsets.withUnsafeBufferPointer { offsets -> Duplicate? in
         guard let start = arena.baseAddress, let offsets = offsets.baseAddress else { return nil }
