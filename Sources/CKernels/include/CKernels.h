@@ -13,6 +13,7 @@
 #include "utf8_kernels.h"
 #include "MiniLMKernels.h"
 #include "MiniLMProducts.h"
+#include "MiniLMVectors.h"
 #include "prefetch.h"
 #include "system_memory.h"
 

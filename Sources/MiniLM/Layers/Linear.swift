@@ -25,7 +25,7 @@ struct Linear {
   var outputs: Int { isTransposed ? weight.rows : weight.columns }
 
   /// y (N×O) from x (N×I); with `adds` the result is added to what stands in y. `packed` has the weight in
-  /// the matrix unit's form, where there is one.
+  /// the engine's form, where there is one.
   @unsafe
   func forward(
     _ x: UnsafeMutablePointer<Float>, count: Int, parameters: ParameterStore,

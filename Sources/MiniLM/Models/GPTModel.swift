@@ -49,7 +49,7 @@ public final class GPTModel: LanguageModel {
   let head: Linear
   let attention: CausalAttention
   let dropout: Dropout?
-  /// Nothing where products are not made by the matrix unit.
+  /// Nothing where the engine of products has no form of its own for weights.
   let packed: PackedWeights?
 
   var width: Int { configuration.width }
@@ -175,7 +175,7 @@ public final class GPTModel: LanguageModel {
     }
   }
 
-  /// Packs the weights for the matrix unit.
+  /// Packs the weights for the engine of products.
   public func beginPasses(withBackward: Bool, threads: Int) {
     packed?.pack(parameters, withBackward: withBackward, threads: threads)
   }

@@ -15,6 +15,8 @@ extension MatMul {
     case automatic
     /// The matrix unit of the processor (AMX), float32 numbers in three parts of bfloat16.
     case matrixUnit = "amx"
+    /// Multiply-adds of the processor's vectors (AVX-512, or AVX2 with FMA).
+    case vectors
     /// OpenBLAS, or Accelerate on macOS.
     case blas
     /// The loops that the others are tested against.
@@ -25,6 +27,7 @@ extension MatMul {
   public static var available: [Engine] {
     var engines: [Engine] = []
     if minilm_has_matrix_unit() == 1 { engines.append(.matrixUnit) }
+    if minilm_has_vectors() == 1 { engines.append(.vectors) }
     if OpenBLAS.shared != nil { engines.append(.blas) }
     return engines + [.reference]
   }
@@ -36,14 +39,18 @@ extension MatMul {
     let wanted = unsafe getenv("MINILM_MATMUL").map { unsafe String(cString: $0) }
     let engine = wanted.flatMap(Engine.init(rawValue:)) ?? .automatic
     if engine == .reference { return .reference }
-    if engine != .blas, minilm_has_matrix_unit() == 1 { return .matrixUnit }
+    if engine != .blas {
+      if engine != .vectors, minilm_has_matrix_unit() == 1 { return .matrixUnit }
+      if minilm_has_vectors() == 1 { return .vectors }
+    }
     return OpenBLAS.shared == nil ? .reference : .blas
   }()
 
-  /// What `automatic` uses here, for a log: "AMX, …", "OpenBLAS SkylakeX", or the loops and why.
+  /// What `automatic` uses here, for a log: "AMX, …", "AVX-512, …", "OpenBLAS SkylakeX", or the loops and why.
   public static var engineDescription: String {
     switch chosen {
     case .matrixUnit: return "AMX, float32 in three parts of bfloat16"
+    case .vectors: return "\(Kernels.levelDescription), float32"
     case .blas: if let blas = OpenBLAS.shared { return blas.kernel }
     case .automatic, .reference: break
     }

@@ -8,28 +8,36 @@ struct MatrixPointer {
   var rowStride: Int
 }
 
-/// Products of matrices of floats: on the processor's matrix unit, by the system's BLAS or by loops.
+/// Products of matrices of floats: on the processor's matrix unit, by its vectors, by the system's BLAS or by loops.
 public enum MatMul {
   /// C = A·B + beta·C with A M×K, B K×N and C M×N, each row by row; `transposeA` and `transposeB`
   /// say that A lies there as K×M, B as N×K.
   ///
-  /// `packed` is B once more, in the form that the matrix unit reads, if there is one (`PackedWeights`).
+  /// `packed` is B once more, in the form that the engine reads, if there is one (`PackedWeights`). `level` is for
+  /// tests: whose vectors multiply, if not the best.
   ///
   /// The caller vouches that each matrix lies in memory of its own of that size.
   @unsafe
   static func multiply(
     _ a: MatrixPointer, transposeA: Bool = false, _ b: MatrixPointer, transposeB: Bool = false,
     packed: UnsafeRawPointer? = nil, into c: MatrixPointer, m: Int, n: Int, k: Int, beta: Float,
-    engine: Engine = .automatic
+    engine: Engine = .automatic, level: Int32 = minilm_level()
   ) {
     if m == 0 || n == 0 { return }
     let engine = engine == .automatic ? chosen : engine
-    if engine == .matrixUnit, beta == 0 || beta == 1 {
+    let hasVectors = engine == .vectors && level > Int32(MINILM_BASELINE)
+    if engine == .matrixUnit || hasVectors, beta == 0 || beta == 1 {
       var left = unsafe minilm_operand(
         base: a.base, stride: a.rowStride, transposed: transposeA ? 1 : 0)
       var right = unsafe minilm_operand(
         base: b.base, stride: b.rowStride, transposed: transposeB ? 1 : 0)
-      // Without memory for its scratch it does nothing, and the loops do the work.
+      if hasVectors {
+        unsafe minilm_vectors_product(
+          level, &left, &right, packed?.assumingMemoryBound(to: Float.self), c.base, c.rowStride,
+          m, n, k, beta == 1 ? 1 : 0)
+        return
+      }
+      // Without memory for its scratch the unit does nothing, and the loops do the work.
       if unsafe minilm_product(
         &left, &right, packed, c.base, c.rowStride, m, n, k, beta == 1 ? 1 : 0) == 1
       {
@@ -78,45 +86,5 @@ public enum MatMul {
         }
       }
     }
-  }
-
-  /// A·B of two matrices, checked; A is `m`×`k` and B `k`×`n` row by row, or lie there transposed. With
-  /// `sum` (m×n) it is added to the product. With `packsB`, the matrix unit is given B in its own form, as
-  /// weights are; other engines do not mind.
-  public static func product(
-    _ a: [Float], transposeA: Bool = false, _ b: [Float], transposeB: Bool = false,
-    addedTo sum: [Float]? = nil, m: Int, n: Int, k: Int, engine: Engine = .automatic,
-    packsB: Bool = false
-  ) -> [Float] {
-    precondition(m > 0 && n > 0 && k > 0 && a.count == m * k && b.count == k * n)
-    precondition(sum == nil || sum?.count == m * n)
-    var (a, b) = (a, b)
-    // What is there is written over where nothing is added.
-    var c = sum ?? [Float](repeating: .nan, count: m * n)
-    // Nothing where there is no matrix unit, or no memory for it.
-    let packed =
-      packsB
-      ? try? FloatStorage(count: minilm_packed_bytes(k, n) / MemoryLayout<Float>.stride) : nil
-    // Sizes as the preconditions say; the arrays and the packed form are distinct.
-    unsafe a.withUnsafeMutableBufferPointer { a in
-      unsafe b.withUnsafeMutableBufferPointer { b in
-        unsafe c.withUnsafeMutableBufferPointer { c in
-          guard let a = a.baseAddress, let b = b.baseAddress, let c = c.baseAddress else { return }
-          let right = unsafe MatrixPointer(base: b, rowStride: transposeB ? k : n)
-          if let packed {
-            var operand = unsafe minilm_operand(
-              base: b, stride: right.rowStride, transposed: transposeB ? 1 : 0)
-            unsafe minilm_pack_right(&operand, k, n, 0, n, packed.pointer(at: 0..<packed.count))
-          }
-          unsafe multiply(
-            MatrixPointer(base: a, rowStride: transposeA ? m : k), transposeA: transposeA,
-            right, transposeB: transposeB,
-            packed: packed.map { unsafe UnsafeRawPointer($0.pointer(at: 0..<$0.count)) },
-            into: MatrixPointer(base: c, rowStride: n), m: m, n: n, k: k,
-            beta: sum == nil ? 0 : 1, engine: engine)
-        }
-      }
-    }
-    return c
   }
 }

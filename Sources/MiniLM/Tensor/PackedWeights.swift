@@ -1,9 +1,7 @@
-internal import CKernels
-
-/// The weights of products once more, in the form that the matrix unit reads.
+/// The weights of products once more, in the form that the engine reads (`PackedForm`).
 ///
 /// A step uses each weight in two products for every group of rows: forward as W, backward as Wᵀ. Packing
-/// them once a step, each thread its part, leaves only activations to be packed in the products. What is
+/// them once a step, each thread its part, leaves only activations to be packed in the products, if anything. What is
 /// packed is right until parameters change: `pack` before passes, `expire` after them.
 ///
 /// Unchecked as `FloatStorage` is: written by whoever trains, read by its workers in between.
@@ -28,6 +26,7 @@ final class PackedWeights: @unchecked Sendable {
     case backward
   }
 
+  private let form: PackedForm
   private let entries: [Entry]
   /// The place of each tensor's entry.
   private let entryOfTensor: [Int: Int]
@@ -35,13 +34,13 @@ final class PackedWeights: @unchecked Sendable {
   private var isFresh = false
   private var hasBackward = false
 
-  /// Room for the weights of `layers`, or nil where products are not made by the matrix unit.
+  /// Room for the weights of `layers`, or nil where the engine has no form of its own.
   init?(_ layers: [Linear]) throws(MiniLMError) {
-    guard MatMul.chosen == .matrixUnit else { return nil }
+    guard let form = PackedForm(MatMul.chosen) else { return nil }
     var (entries, entryOfTensor): ([Entry], [Int: Int]) = ([], [:])
     var count = 0
     func reserve(_ k: Int, _ n: Int) -> Int {
-      defer { count += minilm_packed_bytes(k, n) / MemoryLayout<Float>.stride }
+      defer { count += form.count(k, n) }
       return count
     }
     for layer in layers {
@@ -52,7 +51,7 @@ final class PackedWeights: @unchecked Sendable {
           isTransposed: layer.isTransposed, forward: reserve(layer.inputs, layer.outputs),
           backward: reserve(layer.outputs, layer.inputs)))
     }
-    (self.entries, self.entryOfTensor) = (entries, entryOfTensor)
+    (self.form, self.entries, self.entryOfTensor) = (form, entries, entryOfTensor)
     storage = try FloatStorage(count: count)
   }
 
@@ -76,17 +75,16 @@ final class PackedWeights: @unchecked Sendable {
   ) {
     let isForward = form == .forward
     let (k, n) = isForward ? (entry.inputs, entry.outputs) : (entry.outputs, entry.inputs)
-    // Whole panels of 32 columns to each share.
-    let panels = Parallel.share(share, of: (n + 31) / 32, shares: shares)
+    // Whole panels to each share.
+    let panels = Parallel.share(share, of: self.form.panels(n), shares: shares)
     if panels.isEmpty { return }
     // The tensor has rows of as many columns as it says; the form's place has room for all of its panels,
     // and no two shares write the same.
-    var operand = unsafe minilm_operand(
-      base: parameters.values.pointer(at: entry.weight.range), stride: entry.weight.columns,
-      transposed: isForward == entry.isTransposed ? 1 : 0)
-    unsafe minilm_pack_right(
-      &operand, k, n, panels.lowerBound * 32, Swift.min(n, panels.upperBound * 32),
-      storage.pointer(at: (isForward ? entry.forward : entry.backward)..<storage.count))
+    unsafe self.form.pack(
+      MatrixPointer(
+        base: parameters.values.pointer(at: entry.weight.range), rowStride: entry.weight.columns),
+      transposed: isForward == entry.isTransposed, k, n, panels: panels,
+      into: storage.pointer(at: (isForward ? entry.forward : entry.backward)..<storage.count))
   }
 
   /// A form of the weight `tensor`, if it has been packed since parameters changed.

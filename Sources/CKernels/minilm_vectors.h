@@ -1,0 +1,183 @@
+// Products of float matrices by multiply-adds of vectors; part of minilm_vectors.c, once for each width of them,
+// with NAME(), LANES, ROWS and VECTORS (a block of C whose sums are held in registers: ROWS by VECTORS vectors)
+// and VECTOR, MASK and what is done with them.
+
+enum { NAME(block_columns) = VECTORS * LANES };
+
+// A block of C, ROWS by `columns` at most, and what it is made of: `depth` k of lines of A, where they lie, and of
+// a panel of B, packed.
+struct NAME(block) {
+  const float *a;
+  size_t a_row, a_k;
+  const float *b;
+  size_t depth;
+  float *c;
+  size_t stride, columns;
+  int add;
+};
+
+// `rows` and `vectors` are constants where it is called, so that all sums are registers.
+//
+// Elements of A are broadcast from where they lie: ROWS + VECTORS loads for ROWS·VECTORS multiply-adds leave the units that
+// load half idle, and a packed copy would have to be made.
+__attribute__((always_inline)) static inline void NAME(multiply_block)(
+    const struct NAME(block) *s, const int rows, const int vectors) {
+  VECTOR sums[ROWS][VECTORS];
+  UNROLLED for (int i = 0; i < rows; i++) {
+    UNROLLED for (int j = 0; j < vectors; j++) {
+      sums[i][j] = ZERO;
+      // C is read and written at the end only, and may be far away.
+      __builtin_prefetch(s->c + (size_t)i * s->stride + (size_t)j * LANES, 1, 3);
+    }
+  }
+  // Three rows to a pointer: an address has room for a distance or twice that.
+  const float *lines[(ROWS + 2) / 3];
+  UNROLLED for (int i = 0; i < (rows + 2) / 3; i++) lines[i] = s->a + (size_t)i * 3 * s->a_row;
+  const size_t row = s->a_row, next = s->a_k;
+  const float *b = s->b;
+  for (size_t k = s->depth; k > 0; k--) {
+    VECTOR v[VECTORS];
+    UNROLLED for (int j = 0; j < vectors; j++) v[j] = LOAD(b + (size_t)j * LANES);
+    b += (size_t)vectors * LANES;
+    UNROLLED for (int i = 0; i < rows; i++) {
+      const VECTOR factor = BROADCAST(lines[i / 3] + (size_t)(i % 3) * row);
+      UNROLLED for (int j = 0; j < vectors; j++) {
+        sums[i][j] = MULTIPLY_ADD(factor, v[j], sums[i][j]);
+      }
+    }
+    UNROLLED for (int i = 0; i < (rows + 2) / 3; i++) lines[i] += next;
+  }
+  // Only the last vector of a row may be a part of one; with AVX2 storing parts is slow.
+  const int last = vectors - 1;
+  const size_t rest = s->columns - (size_t)last * LANES;
+  const MASK mask = FIRST_LANES(rest);
+  UNROLLED for (int i = 0; i < rows; i++) {
+    float *c = s->c + (size_t)i * s->stride;
+    if (s->add) {
+      UNROLLED for (int j = 0; j < last; j++) sums[i][j] = PLUS(LOAD(c + j * LANES), sums[i][j]);
+      sums[i][last] = PLUS(LOAD_SOME(c + last * LANES, mask), sums[i][last]);
+    }
+    UNROLLED for (int j = 0; j < last; j++) STORE(c + j * LANES, sums[i][j]);
+    if (rest == LANES) {
+      STORE(c + last * LANES, sums[i][last]);
+    } else {
+      STORE_SOME(c + last * LANES, mask, sums[i][last]);
+    }
+  }
+}
+
+static void NAME(multiply)(const struct NAME(block) *s, size_t rows) {
+#define CASE(rows, vectors)                         \
+  case rows * 4 + vectors:                          \
+    NAME(multiply_block)(s, rows, vectors);         \
+    break;
+#if VECTORS == 3
+#define CASES(rows) CASE(rows, 1) CASE(rows, 2) CASE(rows, 3)
+#else
+#define CASES(rows) CASE(rows, 1) CASE(rows, 2)
+#endif
+  switch (rows * 4 + (s->columns + LANES - 1) / LANES) {
+    CASES(1) CASES(2) CASES(3) CASES(4) CASES(5) CASES(6)
+#if ROWS == 8
+    CASES(7) CASES(8)
+#endif
+  }
+#undef CASES
+#undef CASE
+}
+
+static size_t NAME(padded)(size_t n) { return (n + LANES - 1) / LANES * LANES; }
+
+// B's columns are dealt to panels of VECTORS vectors at most, as evenly as can be: one vector alone would wait for
+// loads.
+static size_t NAME(panels)(size_t n) { return (n + NAME(block_columns) - 1) / NAME(block_columns); }
+
+// Where panel `panel` begins; the last one ends at n.
+static size_t NAME(panel_start)(size_t n, size_t panel) {
+  const size_t vectors = NAME(padded)(n) / LANES, start = panel * vectors / NAME(panels)(n) * LANES;
+  return start < n ? start : n;
+}
+
+// Columns `first` ..< `first + columns` of B, k `start` ..< `start + depth`: for each k whole vectors, with zeros
+// past the last column.
+static void NAME(pack_panel)(const struct minilm_operand *b, size_t first, size_t columns,
+                             size_t start, size_t depth, float *out) {
+  const size_t width = NAME(padded)(columns);
+  if (b->transposed) {
+    transpose_panel(b->base + first * b->stride + start, b->stride, columns, depth, out, width);
+    return;
+  }
+  const float *p = b->base + start * b->stride + first;
+  const size_t whole = columns / LANES * LANES;
+  const MASK mask = FIRST_LANES(columns - whole);
+  for (size_t k = 0; k < depth; k++, p += b->stride, out += width) {
+    for (size_t j = 0; j < whole; j += LANES) STORE(out + j, LOAD(p + j));
+    if (whole < width) STORE(out + whole, LOAD_SOME(p + whole, mask));
+  }
+}
+
+// Where the packed form of B has panel `panel` for k `start` ..< `start + depth`.
+static size_t NAME(panel_at)(size_t n, size_t panel, size_t start, size_t depth) {
+  return start * NAME(padded)(n) + NAME(panel_start)(n, panel) * depth;
+}
+
+static void NAME(pack)(const struct minilm_operand *b, size_t k, size_t n, size_t first,
+                       size_t last, float *packed) {
+  const size_t block = depth_of_block(k);
+  for (size_t start = 0; start < k; start += block) {
+    const size_t depth = k - start < block ? k - start : block;
+    for (size_t panel = first; panel < last; panel++) {
+      const size_t column = NAME(panel_start)(n, panel);
+      NAME(pack_panel)(b, column, NAME(panel_start)(n, panel + 1) - column, start, depth,
+                       packed + NAME(panel_at)(n, panel, start, depth));
+    }
+  }
+}
+
+// A panel of B is multiplied by all of A before the next one: it stays in the first or second level of cache.
+static void NAME(product)(const struct minilm_operand *a, const struct minilm_operand *b,
+                          const float *packed, float *c, size_t stride, size_t m, size_t n,
+                          size_t k, int add) {
+  __attribute__((aligned(64))) float room[LARGEST_DEPTH * NAME(block_columns)];
+  const size_t block = depth_of_block(k), blocks = (m + ROWS - 1) / ROWS;
+  struct NAME(block) s = {.stride = stride};
+  s.a_row = a->transposed ? 1 : a->stride;
+  s.a_k = a->transposed ? a->stride : 1;
+  for (size_t start = 0; start < k; start += block) {
+    s.depth = k - start < block ? k - start : block;
+    s.add = add || start > 0;
+    for (size_t panel = 0; panel < NAME(panels)(n); panel++) {
+      const size_t column = NAME(panel_start)(n, panel);
+      s.columns = NAME(panel_start)(n, panel + 1) - column;
+      if (packed) {
+        s.b = packed + NAME(panel_at)(n, panel, start, s.depth);
+      } else {
+        NAME(pack_panel)(b, column, s.columns, start, s.depth, room);
+        s.b = room;
+      }
+      for (size_t i = 0; i < blocks; i++) {
+        // As even as can be, too.
+        const size_t row = i * m / blocks;
+        s.a = a->base + row * s.a_row + start * s.a_k;
+        s.c = c + row * stride + column;
+        NAME(multiply)(&s, (i + 1) * m / blocks - row);
+      }
+    }
+  }
+}
+
+#undef NAME
+#undef LANES
+#undef ROWS
+#undef VECTORS
+#undef VECTOR
+#undef ZERO
+#undef LOAD
+#undef STORE
+#undef BROADCAST
+#undef MULTIPLY_ADD
+#undef PLUS
+#undef MASK
+#undef FIRST_LANES
+#undef LOAD_SOME
+#undef STORE_SOME
