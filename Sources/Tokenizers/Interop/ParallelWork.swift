@@ -39,23 +39,6 @@ enum ParallelWork {
     }
   }
 
-  /// The elements of all arrays, in order: several are copied at the same time, so that the pages of the
-  /// result are touched by several threads.
-  static func joined<Element: BitwiseCopyable & Sendable>(_ arrays: [[Element]]) -> [Element] {
-    var starts = [0]
-    for array in arrays { starts.append(starts[starts.count - 1] + array.count) }
-    let total = starts[arrays.count]
-    return unsafe [Element](unsafeUninitializedCapacity: total) { buffer, initialized in
-      let slots = unsafe Elements(buffer: buffer)
-      _ = map(arrays.count) { index in
-        // Each array has a range of its own, and there is room for all.
-        unsafe slots.buffer[starts[index]..<starts[index + 1]].initialize(
-          fromContentsOf: arrays[index])
-      }
-      initialized = total
-    }
-  }
-
   /// Carries a buffer into the threads. Safe as used here: no two threads touch the same element, and the
   /// buffer outlives them.
   @unsafe private struct Elements<Element>: @unchecked Sendable {

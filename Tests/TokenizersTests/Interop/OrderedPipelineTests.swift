@@ -66,11 +66,4 @@ import Testing
       #expect(put.put == before && put.error == Failed(number: number))
     }
   }
-
-  @Test func joinsArrays() {
-    #expect(ParallelWork.joined([[Int]]()) == [])
-    #expect(ParallelWork.joined([[1, 2], [], [3]]) == [1, 2, 3])
-    let many = (0..<50).map { Array(repeating: $0, count: $0) }
-    #expect(ParallelWork.joined(many) == many.flatMap { $0 })
-  }
 }
