@@ -45,9 +45,11 @@ struct RoomAhead {
       capacity = ids.capacity
       present = ids.count
     }
-    let wanted = min(ids.count + room, capacity)
-    if wanted <= present { return }
     let count = ids.count
+    // More may have been appended than was provided for.
+    present = max(present, count)
+    let wanted = min(count + room, capacity)
+    if wanted <= present { return }
     let (first, last) = (present - count, capacity - count)
     ids.append(addingCapacity: last) { output in
       unsafe output.withUnsafeMutableBufferPointer { buffer, _ in
