@@ -32,8 +32,9 @@ static inline __attribute__((always_inline)) void KERNEL(fill_keys)(
       key.low &= bytes_of_length[length].low;
       key.high &= bytes_of_length[length].high;
       key.high |= (uint64_t)length << 56;
+      if (__builtin_expect(key.low == 0, 0)) key = rare_key(text + start, length);
     } else {
-      key = long_key(text + start, length);
+      key = rare_key(text + start, length);
     }
     const uint32_t place = KERNEL(place)(key, bits);
     keys[index] = key;
@@ -60,8 +61,8 @@ static inline __attribute__((always_inline)) size_t KERNEL(find_ids)(const key_s
     const uint64_t low = search.keys[index].low, high = search.keys[index].high;
     // In bytes: an index would have to be multiplied each time.
     const pre_token_slot *slot = (const pre_token_slot *)(slots + search.places[index]);
-    const uint64_t difference = slot->key.high ^ high;
-    if (__builtin_expect(((slot->key.low ^ low) | difference << 4) == 0 && difference >> 60 < SLOT_CLAIMED, 1)) {
+    const uint64_t difference = slot_high(slot) ^ high;
+    if (__builtin_expect(((slot_low(slot) ^ low) | difference << 4) == 0 && difference >> 60 < SLOT_CLAIMED, 1)) {
       ids = copy_inline(slot, difference >> 60, ids, is_narrow);
     } else {
       output->ids = ids;

@@ -27,11 +27,13 @@ static uint64_t hash_bytes(const uint8_t *bytes, size_t length) {
   }
   hash = (hash ^ load8(bytes + length - 8)) * 0xD6E8FEB86659FD93u;
   hash ^= hash >> 32;
-  return (hash ^ hash >> 32) * 0x9E3779B97F4A7C15u;
+  hash = (hash ^ hash >> 32) * 0x9E3779B97F4A7C15u;
+  return hash + (hash == 0);
 }
 
-// The key of a pre-token that is too long for its bytes to be one.
-static __attribute__((noinline, cold)) pre_token_key long_key(const uint8_t *bytes, size_t length) {
+// The key of a pre-token that is too long for its bytes to be one, or begins with zeros.
+static __attribute__((noinline, cold)) pre_token_key rare_key(const uint8_t *bytes, size_t length) {
+  if (length < 8) return (pre_token_key){KEY_OF_ZEROS, (uint64_t)length << 56};
   if (length > KEY_LONGEST) return (pre_token_key){0, KEY_TOO_LONG};
   return (pre_token_key){hash_bytes(bytes, length), length};
 }
@@ -80,7 +82,7 @@ static inline const uint8_t *bytes_of(const pre_token_batch *batch, size_t index
   return batch->text + (index == 0 ? batch->start : (size_t)batch->ends[index - 1]);
 }
 
-// Whether the bytes of a pre-token, which are more than eight, are those at `kept`.
+// Whether the bytes of a pre-token, at least eight, are those at `kept`.
 static inline int is_equal(const uint8_t *bytes, const uint8_t *kept, size_t length) {
   for (size_t offset = 0; offset + 8 < length; offset += 8) {
     if (load8(bytes + offset) != load8(kept + offset)) return 0;
@@ -132,19 +134,25 @@ static __attribute__((noinline)) int walk(const key_search search, key_output *o
   const size_t home = search.places[index], mask = ((size_t)sizeof(pre_token_slot) << search.cache->bits) - 1;
   for (size_t place = home;; place = slot_after(place, home, mask)) {
     pre_token_slot *slot = (pre_token_slot *)((char *)search.cache->slots + place);
-    if (slot->key.high == 0) {
+    uint64_t there = slot_high(slot);
+    if (there == 0) {
       if (high == KEY_TOO_LONG) return 0;
-      slot->key = (pre_token_key){low, high | (uint64_t)SLOT_CLAIMED << 60};
-      slot->payload[0] = output->missing;
-      note_miss(output, index, place, output->missing);
-      return 1;
+      if (slot_claim(slot, search.keys[index], output->missing, search.cache->is_shared)) {
+        note_miss(output, index, place, output->missing);
+        return 1;
+      }
+      there = slot_high(slot);
     }
-    const uint64_t difference = slot->key.high ^ high;
-    if (((slot->key.low ^ low) | difference << 4) != 0) continue;
+    const uint64_t difference = there ^ high;
+    if (difference << 4 != 0 || slot_low(slot) != low) continue;
     const uint64_t code = difference >> 60;
     if (code == SLOT_CLAIMED) {
-      const size_t first = slot->payload[0];
-      if (high >> 56 == 0) {
+      size_t first = slot_claimant(slot);
+      if (first >= output->missing || output->misses[first].slot != place) {
+        // Another thread is about it: waiting for that would take longer.
+        first = output->missing;
+        place = NO_SLOT;
+      } else if (high >> 56 == 0) {
         // Of a long pre-token the key is but a hash: another one may have the same.
         const uint8_t *other = bytes_of(search.batch, output->misses[first].index);
         if (!is_equal(bytes_of(search.batch, index), other, high)) continue;

@@ -2,13 +2,14 @@
 
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,bmi,bmi2,lzcnt,popcnt"))), apply_to = function)
 
-// Puts the keys of long pre-tokens, which `lanes` says, in the place of what their first bytes have given.
-static __attribute__((noinline, cold)) void put_long_keys(const pre_token_batch *batch, size_t index, unsigned lanes,
+// Puts the keys of pre-tokens that are long or begin with zeros, which `lanes` says, in the place of what their first
+// bytes have given.
+static __attribute__((noinline, cold)) void put_rare_keys(const pre_token_batch *batch, size_t index, unsigned lanes,
                                                           pre_token_key *keys) {
   for (; lanes; lanes &= lanes - 1) {
     const size_t place = index + (unsigned)__builtin_ctz(lanes);
     const uint8_t *bytes = bytes_of(batch, place);
-    keys[place] = long_key(bytes, (size_t)(batch->text + batch->ends[place] - bytes));
+    keys[place] = rare_key(bytes, (size_t)(batch->text + batch->ends[place] - bytes));
   }
 }
 
@@ -56,13 +57,16 @@ static void fill_avx512(const pre_token_batch *batch, const pre_token_cache *cac
     start = at[7];
     _mm512_storeu_si512(keys + index, first);
     _mm512_storeu_si512(keys + index + 4, last);
-    const unsigned is_long = _mm512_cmpgt_epu64_mask(bits, _mm512_set1_epi64(8 * KEY_LONGEST_INLINE));
-    if (__builtin_expect(is_long, 0)) {
-      put_long_keys(batch, index, is_long, keys);
+    __m512i low = _mm512_permutex2var_epi64(first, lows, last), high = _mm512_permutex2var_epi64(first, highs, last);
+    const unsigned is_rare = _mm512_cmpgt_epu64_mask(bits, _mm512_set1_epi64(8 * KEY_LONGEST_INLINE)) |
+                             (unsigned)_mm512_testn_epi64_mask(low, low);
+    if (__builtin_expect(is_rare, 0)) {
+      put_rare_keys(batch, index, is_rare, keys);
       first = _mm512_loadu_si512(keys + index);
       last = _mm512_loadu_si512(keys + index + 4);
+      low = _mm512_permutex2var_epi64(first, lows, last);
+      high = _mm512_permutex2var_epi64(first, highs, last);
     }
-    const __m512i low = _mm512_permutex2var_epi64(first, lows, last), high = _mm512_permutex2var_epi64(first, highs, last);
     const __m512i mixed = _mm512_xor_si512(low, _mm512_mullo_epi64(high, before_high));
     const __m512i slot = _mm512_srl_epi64(_mm512_mullo_epi64(mixed, before_all), shift);
     _mm256_storeu_si256((__m256i *)(places + index), _mm256_slli_epi32(_mm512_cvtepi64_epi32(slot), 5));
@@ -82,20 +86,24 @@ static const uint8_t offset_of_match[4][16] = {
 };
 #undef ROW
 
-static inline __attribute__((always_inline)) size_t find_by_lines(const key_search search, key_output *output,
+// Other threads may change a line while it is read: any of its words may be that before or after (`pre_token_slot`), which
+// the thread sanitizer cannot know.
+static inline __attribute__((always_inline, no_sanitize("thread"))) size_t find_by_lines(const key_search search, key_output *output,
                                                                   size_t index, const int is_narrow) {
   const char *slots = (const char *)search.cache->slots;
+  const pre_token_key *keys = search.keys;
+  const uint32_t *places = search.places;
   uint32_t *ids = output->ids;
   // The keys of a line without the numbers of ids, and nothing of the payloads.
   const __m512i what = _mm512_set_epi64(0, 0, (long long)(UINT64_MAX >> 4), -1, 0, 0, (long long)(UINT64_MAX >> 4), -1);
   for (const size_t n = search.batch->n; index < n; index++) {
-    const char *line = slots + (search.places[index] & ~(uint32_t)63);
-    const __m512i key = _mm512_broadcast_i64x2(_mm_loadu_si128((const __m128i *)(search.keys + index)));
+    const char *line = slots + (places[index] & ~(uint32_t)63);
+    const __m512i key = _mm512_broadcast_i64x2(_mm_loadu_si128((const __m128i *)(keys + index)));
     const unsigned same = _mm512_testn_epi64_mask(_mm512_xor_si512(_mm512_load_si512(line), key), what);
     const size_t offset = offset_of_match[same >> 4 & 3][same & 15];
     const pre_token_slot *slot = (const pre_token_slot *)(line + (offset & 32));
     // Keys have none of the highest four bits.
-    const uint64_t count = slot->key.high >> 60;
+    const uint64_t count = slot_high(slot) >> 60;
     if (__builtin_expect(offset != NEITHER, 1) && __builtin_expect(count < SLOT_CLAIMED, 1)) {
       ids = copy_inline(slot, count, ids, is_narrow);
     } else {
@@ -109,11 +117,11 @@ static inline __attribute__((always_inline)) size_t find_by_lines(const key_sear
   return index;
 }
 
-static size_t find_narrow_avx512(const key_search search, key_output *output, size_t index) {
+static __attribute__((no_sanitize("thread"))) size_t find_narrow_avx512(const key_search search, key_output *output, size_t index) {
   return find_by_lines(search, output, index, 1);
 }
 
-static size_t find_wide_avx512(const key_search search, key_output *output, size_t index) {
+static __attribute__((no_sanitize("thread"))) size_t find_wide_avx512(const key_search search, key_output *output, size_t index) {
   return find_by_lines(search, output, index, 0);
 }
 

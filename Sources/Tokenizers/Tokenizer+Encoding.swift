@@ -98,11 +98,23 @@ public final class TextEncoder {
     self.init(tokenizer, options, threads: threads)
   }
 
-  init(_ tokenizer: Tokenizer, _ options: EncodingOptions, threads: Int = 1) {
+  convenience init(_ tokenizer: Tokenizer, _ options: EncodingOptions, threads: Int = 1) {
+    self.init(tokenizer, options, threads: threads, tokenizer.model.makeEncoder())
+  }
+
+  private init(
+    _ tokenizer: Tokenizer, _ options: EncodingOptions, threads: Int, _ encoder: any TokenEncoder
+  ) {
     self.tokenizer = tokenizer
     self.options = options
     self.threads = threads
-    encoder = tokenizer.model.makeEncoder()
+    self.encoder = encoder
+  }
+
+  /// Encoders for so many threads that work on one text together.
+  static func team(_ tokenizer: Tokenizer, _ options: EncodingOptions, count: Int) -> [TextEncoder]
+  {
+    tokenizer.model.makeEncoders(count).map { TextEncoder(tokenizer, options, threads: 1, $0) }
   }
 
   /// Appends the ids of a whole text, any bytes. On an error `ids` is as it was before.

@@ -1,5 +1,5 @@
-/// Encodes on several threads: text is cut at safe places, each part goes to a worker with its own
-/// encoder, and the ids come out in the order of the text.
+/// Encodes on several threads: text is cut at safe places, each part goes to a thread with an encoder
+/// of its own, and the ids come out in the order of the text.
 final class ParallelEncoder {
   /// Parts of this size: small enough that no worker waits long for another, and that a part and its ids
   /// stay in the cache of a core; large enough that handing them out costs nothing.
@@ -9,7 +9,8 @@ final class ParallelEncoder {
 
   private let tokenizer: Tokenizer
   private let options: EncodingOptions
-  private let workers: [Worker]
+  /// One for each thread; they share what they remember.
+  private let encoders: [TextEncoder]
   private let shares: [Share]
 
   /// A share of the text, and its ids.
@@ -18,29 +19,10 @@ final class ParallelEncoder {
     var ids: [TokenID] = []
   }
 
-  /// What a thread keeps.
-  private final class Worker {
-    // Made when it is needed first: a short text needs one of all.
-    private lazy var encoder = TextEncoder(tokenizer, options)
-    private let tokenizer: Tokenizer
-    private let options: EncodingOptions
-
-    init(_ tokenizer: Tokenizer, _ options: EncodingOptions) {
-      self.tokenizer = tokenizer
-      self.options = options
-    }
-
-    /// The encoder, which is told of about so many bytes.
-    func encoder(forAbout byteCount: Int) -> TextEncoder {
-      encoder.expect(byteCount)
-      return encoder
-    }
-  }
-
   init(_ tokenizer: Tokenizer, _ options: EncodingOptions, threads: Int) {
     self.tokenizer = tokenizer
     self.options = options
-    workers = (0..<max(1, threads)).map { _ in Worker(tokenizer, options) }
+    encoders = TextEncoder.team(tokenizer, options, count: max(1, threads))
     shares = (0..<OrderedPipeline.partCount(threads: threads)).map { _ in Share() }
   }
 
@@ -94,16 +76,16 @@ final class ParallelEncoder {
     _ text: Span<UInt8>, _ parts: [Part], put: (Share) -> Void
   ) throws(TokenizerError) {
     let divided = divide(text, parts)
-    let perThread = text.count / workers.count
+    encoders[0].expect(text.count)
     var next = 0
     do {
-      try OrderedPipeline.run(shares, threads: workers.count) { share in
+      try OrderedPipeline.run(shares, threads: encoders.count) { share in
         if next == divided.count { return .nothing }
         share.parts = divided[next]
         next += 1
         return next == divided.count ? .last : .part
       } work: { share, thread in
-        try Self.encode(text, share, workers[thread].encoder(forAbout: perThread))
+        try Self.encode(text, share, encoders[thread])
       } put: { share in
         put(share)
       }
@@ -141,7 +123,7 @@ final class ParallelEncoder {
     let total = parts.reduce(0) { sum, part in
       if case .ordinary(let range) = part { sum + range.count } else { sum }
     }
-    var count = min(workers.count, total / Self.worthThread)
+    var count = min(encoders.count, total / Self.worthThread)
     count = max(1, count, total / Self.partSize)
     if count == 1 { return [parts] }
     let share = (total + count - 1) / count

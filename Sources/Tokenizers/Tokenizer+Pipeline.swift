@@ -18,19 +18,6 @@ package final class TextPart {
   fileprivate var text: [UInt8] = []
 }
 
-/// What a thread keeps from part to part.
-private final class EncodingThread {
-  // Made when it is needed first: a short text needs one of all.
-  lazy var encoder = TextEncoder(tokenizer, options)
-  private let tokenizer: Tokenizer
-  private let options: EncodingOptions
-
-  init(_ tokenizer: Tokenizer, _ options: EncodingOptions) {
-    self.tokenizer = tokenizer
-    self.options = options
-  }
-}
-
 /// An error, and the document that it is about.
 package struct DocumentError: Error {
   /// Which document, from 0.
@@ -53,7 +40,8 @@ package final class EncodingPipeline {
 
   private let rule: SafeCutRule
   private let parts: [TextPart]
-  private let threads: [EncodingThread]
+  /// One for each thread; they share what they remember.
+  private let encoders: [TextEncoder]
   private let partSize: Int
   // How many parts of the first size are to come.
   private var smallParts = 0
@@ -73,7 +61,7 @@ package final class EncodingPipeline {
     rule = tokenizer.model.safeCuts
     self.partSize = max(1, partSize)
     let options = EncodingOptions(special: .text, invalidUTF8: invalidUTF8)
-    self.threads = (0..<max(1, threads)).map { _ in EncodingThread(tokenizer, options) }
+    encoders = TextEncoder.team(tokenizer, options, count: max(1, threads))
     parts = (0..<OrderedPipeline.partCount(threads: threads)).map { _ in TextPart() }
   }
 
@@ -81,6 +69,7 @@ package final class EncodingPipeline {
   ///
   /// - Parameters:
   ///   - documents: How many there are.
+  ///   - byteCount: About how many bytes they have together, 0 if it is not known.
   ///   - open: Opens the document with this number.
   ///   - read: Reads more of the open document into the array from an index on; returns how many bytes, 0
   ///     at its end, when it is closed.
@@ -88,20 +77,22 @@ package final class EncodingPipeline {
   ///   - put: Takes a part, in order. A document has at least one, the last of which says so.
   /// - Throws: `DocumentError` with what any of them threw, or with a `TokenizerError`.
   package func run(
-    documents: Int, open: (Int) throws -> Void, read: (inout [UInt8], Int) throws -> Int,
+    documents: Int, expecting byteCount: Int = 0, open: (Int) throws -> Void,
+    read: (inout [UInt8], Int) throws -> Int,
     format: (TextPart) throws -> Void, put: (TextPart) throws -> Void
   ) throws {
+    encoders[0].expect(byteCount)
     document = -1
     documentCount = documents
     isOpen = false
-    smallParts = Self.firstPartCount * threads.count
-    try OrderedPipeline.run(parts, threads: threads.count) { part in
+    smallParts = Self.firstPartCount * encoders.count
+    try OrderedPipeline.run(parts, threads: encoders.count) { part in
       try take(part, open, read)
     } work: { part, thread in
       do {
         part.ids.removeAll(keepingCapacity: true)
         part.output.removeAll()
-        try threads[thread].encoder.encode(
+        try encoders[thread].encode(
           part.text.span.extracting(0..<part.byteCount), into: &part.ids)
         try format(part)
       } catch let error as TokenizerError {

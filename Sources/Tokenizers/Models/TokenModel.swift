@@ -12,6 +12,9 @@ public protocol TokenModel: Sendable {
   /// A worker with its own scratch memory, for one thread at a time.
   func makeEncoder() -> any TokenEncoder
 
+  /// Workers for as many threads that work on one text together: they may share what they remember.
+  func makeEncoders(_ count: Int) -> [any TokenEncoder]
+
   /// A worker that turns ids into bytes.
   func makeDecoder() -> any TokenDecoder
 
@@ -22,9 +25,14 @@ public protocol TokenModel: Sendable {
 extension TokenModel {
   /// Nothing: for models that put nothing off.
   public func prepare() {}
+
+  /// Each with its own.
+  public func makeEncoders(_ count: Int) -> [any TokenEncoder] {
+    (0..<count).map { _ in makeEncoder() }
+  }
 }
 
-/// Encodes texts one after another; owns its scratch memory and caches, so it is never shared.
+/// Encodes texts one after another; owns its scratch memory, so it is never used by two threads at a time.
 public protocol TokenEncoder: AnyObject {
   /// Says that about so many bytes are to be encoded now, in any number of calls: what pays for long texts only may be
   /// done.

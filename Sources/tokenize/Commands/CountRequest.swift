@@ -61,7 +61,10 @@ struct CountRequest {
     let sequence = InputSequence(inputs)
     var done = 0
     do {
-      try pipeline.run(documents: inputs.count, open: sequence.open, read: sequence.read) { _ in
+      try pipeline.run(
+        documents: inputs.count, expecting: Input.size(of: inputs), open: sequence.open,
+        read: sequence.read
+      ) { _ in
       } put: { part in
         counts[part.document].tokens += part.ids.count
         counts[part.document].bytes += part.byteCount

@@ -112,7 +112,10 @@ private final class EncodingJob {
   ) throws {
     let sequence = InputSequence(inputs)
     do {
-      try pipeline.run(documents: inputs.count, open: sequence.open, read: sequence.read) { part in
+      try pipeline.run(
+        documents: inputs.count, expecting: Input.size(of: inputs), open: sequence.open,
+        read: sequence.read
+      ) { part in
         formatter.append(part.ids, to: &part.output)
       } put: { part in
         if part.offset == 0 { try begin() }

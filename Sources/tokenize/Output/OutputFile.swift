@@ -4,6 +4,8 @@
 /// renamed by `finish`; without `finish` nothing of it is left.
 final class OutputFile {
   private static let bufferSize = 1 << 18
+  /// What is as large as this is not worth copying into the buffer.
+  private static let large = 1 << 16
 
   /// How to call it in messages.
   let name: String
@@ -63,7 +65,7 @@ final class OutputFile {
 
   /// Appends bytes.
   func write(_ bytes: Span<UInt8>) throws {
-    if bytes.count >= Self.bufferSize {
+    if bytes.count >= Self.large {
       try flush()
       try writeThrough(bytes)
       return

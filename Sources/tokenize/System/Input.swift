@@ -34,6 +34,9 @@ struct Input {
     path.map { Paths.size($0) } ?? nil
   }
 
+  /// Bytes of those of some inputs that are files.
+  static func size(of inputs: [Input]) -> Int { inputs.reduce(0) { $0 + ($1.size ?? 0) } }
+
   private static let blockSize = 1 << 18
 
   /// Throws if it is missing, a folder, or may not be read.

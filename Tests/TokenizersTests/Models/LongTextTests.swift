@@ -93,7 +93,7 @@ import Testing
     let prepared = try SmallTokenizers.bpe(.gpt2, merges: 2000)
     prepared.prepare()
     let seeds = try #require(try model(prepared).seeds.ifMade)
-    let hasSeeds = !seeds.cache.isEmpty
+    let hasSeeds = !seeds.storage.isEmpty
     #expect(hasSeeds)
     #expect(try prepared.encode(text.span) == expected)
     #expect(try prepared.encode(text.span, threads: 2) == expected)

@@ -27,7 +27,9 @@ import Testing
         all.append(all.count > 1 ? random.pick(all) : known)
         continue
       }
-      let alphabet = random.pick([Array("theaniso ".utf8), Array("日本語のЖя".utf8), [0, 0xFF, 0x80]])
+      let alphabet = random.pick([
+        Array("theaniso ".utf8), Array("日本語のЖя".utf8), [0, 0xFF, 0x80], [0], [0, 0, 0, 0x61],
+      ])
       all.append((0..<random.pick(lengths)).map { _ in random.pick(alphabet) })
     }
     return all
@@ -39,10 +41,9 @@ import Testing
     let naive = NaiveBPE(model)
     // Large enough for everything; tables and arenas that are full all the time.
     for (bits, arena) in [(20, 8 << 20), (4, 8 << 20), (20, 4096), (4, 2048)] {
-      var encoder = PreTokenEncoder(
-        model, hash: hash,
-        bounds: .init(initialBits: 3, largestBits: bits, largestArena: arena),
-        mergesByKernel: hash == .vectors)
+      let cache = PreTokenCache(
+        hash: hash, bounds: .init(initialBits: 3, largestBits: bits, largestArena: arena))
+      var encoder = PreTokenEncoder(model, sharing: cache, mergesByKernel: hash == .vectors)
       var random = SeededRandom(seed: UInt64(bits + arena))
       let preTokens = Self.preTokens(&random)
       let text = preTokens.flatMap(\.self)
@@ -154,8 +155,10 @@ import Testing
         (0..<(1 + random.below(20))).map { _ in UInt8(truncatingIfNeeded: random.below(256)) }
       }
       var encoder = PreTokenEncoder(
-        model, hash: hash,
-        bounds: .init(initialBits: initialBits, largestBits: 14, largestArena: 8 << 20))
+        model,
+        sharing: PreTokenCache(
+          hash: hash,
+          bounds: .init(initialBits: initialBits, largestBits: 14, largestArena: 8 << 20)))
       // A few at a time, so that it grows in between.
       let first = Self.encode(preTokens, &encoder, atOnce: 1 + random.below(40))
       let second = Self.encode(preTokens, &encoder, atOnce: preTokens.count)
@@ -163,6 +166,105 @@ import Testing
       let missing = encoder.missing
       #expect(missing == 0, "of \(count), seed \(seed)")
     }
+  }
+
+  /// Encoders of a team that use one cache at the same time, whether it has room for everything, grows, or forgets
+  /// again and again what others look for.
+  @Test(
+    .tags(.property), arguments: PreTokenHash.available,
+    [(2, 0), (4, 0), (3, 70_000)] as [(Int, UInt32)])
+  func encodersOfATeamAgree(hash: PreTokenHash, team: (users: Int, firstID: UInt32)) throws {
+    let model = try Self.model(firstID: team.firstID)
+    let naive = NaiveBPE(model)
+    for (bits, arena) in [(20, 8 << 20), (6, 8 << 20), (20, 4096), (5, 2048)] {
+      var random = SeededRandom(seed: UInt64(bits + arena))
+      let preTokens = (0..<3).flatMap { _ in Self.preTokens(&random) }
+      let expected = preTokens.flatMap { naive.encode($0) }
+      let cache = PreTokenCache(
+        hash: hash, bounds: .init(initialBits: 3, largestBits: bits, largestArena: arena),
+        users: team.users)
+      // Each with groups of its own, so that they meet the same pre-tokens at different times.
+      let all = ParallelWork.map(team.users) { user in
+        var encoder = PreTokenEncoder(
+          model, sharing: cache, as: user, mergesByKernel: hash == .vectors)
+        return (0..<3).map { Self.encode(preTokens, &encoder, atOnce: 7 + 90 * $0 + user) }
+      }
+      for (user, answers) in all.enumerated() {
+        for ids in answers {
+          #expect(ids == expected, "user \(user), \(bits) bits, \(arena) bytes")
+        }
+      }
+    }
+  }
+
+  /// What one of a team has merged the others find.
+  @Test(arguments: PreTokenHash.available) func aTeamMergesOnce(hash: PreTokenHash) throws {
+    let model = try Self.model(firstID: 0)
+    var random = SeededRandom(seed: 11)
+    let preTokens = Self.preTokens(&random).filter { $0.count <= PreTokenKey.longest }
+    let cache = PreTokenCache(hash: hash, users: 2)
+    var one = PreTokenEncoder(model, sharing: cache, as: 0)
+    var other = PreTokenEncoder(model, sharing: cache, as: 1)
+    let first = Self.encode(preTokens, &one, atOnce: 100)
+    let second = Self.encode(preTokens, &other, atOnce: preTokens.count)
+    #expect(first == second)
+    let missing = other.missing
+    #expect(missing == 0)
+  }
+
+  /// A slot that another thread has claimed, and not filled yet, is passed over: its pre-token is merged without one.
+  @Test(arguments: PreTokenHash.available) func claimsOfOthersArePassedOver(hash: PreTokenHash)
+    throws
+  {
+    let model = try Self.model(firstID: 0)
+    let naive = NaiveBPE(model)
+    let preTokens = ["the", "the", "a pre-token of more than fifteen bytes", "and", "the"].map {
+      Array($0.utf8)
+    }
+    let cache = PreTokenCache(hash: hash, users: 2)
+    var encoder = PreTokenEncoder(model, sharing: cache, as: 0)
+    // As another user leaves them between a look-up and the end of its group.
+    cache.use(by: 1, claiming: 2) { storage in
+      let view = unsafe storage.view(isShared: true)
+      for preToken in [preTokens[0], preTokens[2]] {
+        let found = PreTokenCacheStorage.keys(
+          of: preToken, [preToken.count], hash: hash, bits: storage.bits)
+        let key = PreTokenKey(low: found.keys[0][0], high: found.keys[0][1])
+        let slot = unsafe view.slots + Int(found.places[0]) / MemoryLayout<pre_token_slot>.stride
+        #expect(unsafe slot_claim(slot, key, 0, 1) != 0)
+        // Taken now.
+        #expect(unsafe slot_claim(slot, key, 0, 1) == 0)
+      }
+      return 2
+    }
+    for _ in 0..<2 {
+      #expect(Self.encode(preTokens, &encoder, atOnce: 5) == preTokens.flatMap { naive.encode($0) })
+    }
+    let missing = encoder.missing
+    #expect(missing == 4, "three times \"the\" and the long one")
+  }
+
+  /// An empty cache that is told of a long text has about the size that it will have, all of it free.
+  @Test(arguments: [1, 3]) func aCacheIsMadeForALongText(users: Int) throws {
+    let model = try Self.model(firstID: 0)
+    let cache = PreTokenCache(hash: .portable, users: users)
+    cache.expect(1000, model.seeds)
+    var bits = 0
+    cache.use(by: 0, claiming: 0) { storage in
+      bits = storage.bits
+      return 0
+    }
+    #expect(bits == 13)
+    cache.expect(20 << 20, model.seeds)
+    var taken = 0
+    cache.use(by: 0, claiming: 0) { storage in
+      bits = storage.bits
+      let view = unsafe storage.view(isShared: false)
+      taken = (0..<(1 << bits)).count { unsafe view.slots[$0].key.high != 0 }
+      return 0
+    }
+    #expect(bits == 19)
+    #expect(taken == 0)
   }
 
   /// The cache that a prepared model has ready is for one; those who come later copy what it began with.
@@ -203,9 +305,9 @@ import Testing
 extension PreTokenCacheStorage {
   /// The keys of pre-tokens, each as its two words, and where their slots are.
   static func keys(
-    of text: [UInt8], _ ends: [Int], hash: PreTokenHash
+    of text: [UInt8], _ ends: [Int], hash: PreTokenHash, bits: Int = 13
   ) -> (keys: [[UInt64]], places: [UInt32]) {
-    let cache = PreTokenCacheStorage(hash: hash)
+    let cache = PreTokenCacheStorage(hash: hash, bounds: .init(initialBits: bits))
     let room = ends.count + Int(KEY_SLACK)
     var keys = [PreTokenKey](repeating: PreTokenKey.tooLong, count: room)
     var places = [UInt32](repeating: 0, count: room)

@@ -1,6 +1,6 @@
 /// Encodes texts with a BPE model: splits into batches of pre-tokens, looks each up, merges what is new.
 ///
-/// Owned by one thread. Scratch memory and caches are kept from text to text, so that nothing is
+/// For one thread at a time. Scratch memory and the cache are kept from text to text, so that nothing is
 /// allocated for a pre-token that was seen before.
 final class BPEEncoder: TokenEncoder {
   /// Ends of pre-tokens found at a time.
@@ -11,15 +11,18 @@ final class BPEEncoder: TokenEncoder {
   private var ends: [Int] = []
   private let seeds: PreTokenSeeds
 
-  init(_ model: BPEModel) {
+  /// - Parameters:
+  ///   - cache: What is remembered, and shared with the cache's other users; one of its own, if nil.
+  ///   - user: Which of them this is.
+  init(_ model: BPEModel, sharing cache: PreTokenCache? = nil, as user: Int = 0) {
     seeds = model.seeds
     preTokenizer = model.preTokenizer
-    preTokenEncoder = PreTokenEncoder(model)
+    preTokenEncoder = PreTokenEncoder(model, sharing: cache, as: user)
     ends.reserveCapacity(Self.batch)
   }
 
   func expect(_ byteCount: Int) {
-    if byteCount >= PreTokenSeeds.worthCopying { preTokenEncoder.begin(with: seeds) }
+    preTokenEncoder.cache.expect(byteCount, seeds)
   }
 
   func encode(_ text: Span<UInt8>, into ids: inout [TokenID]) throws(TokenizerError) {

@@ -144,6 +144,16 @@ public struct BPEModel: TokenModel {
   /// A worker with its own cache of pre-tokens.
   public func makeEncoder() -> any TokenEncoder { BPEEncoder(self) }
 
+  /// Workers that share one.
+  public func makeEncoders(_ count: Int) -> [any TokenEncoder] {
+    if count < 1 { return [] }
+    let cache = PreTokenCache(hash: preTokenHash, users: count)
+    return (0..<count).map { BPEEncoder(self, sharing: cache, as: $0) }
+  }
+
+  /// How the caches of this model's engine hash.
+  var preTokenHash: PreTokenHash { PreTokenHash((preTokenizer as? MaskScanner)?.level) }
+
   /// Makes the table of merges, what long pre-tokens need, and what encoders of long texts begin with.
   public func prepare() {
     _ = lazyMerges.made

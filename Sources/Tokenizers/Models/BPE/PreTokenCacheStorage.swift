@@ -1,4 +1,5 @@
 internal import CKernels
+internal import Synchronization
 
 /// Remembers the ids of pre-tokens of up to 256 bytes.
 ///
@@ -8,12 +9,15 @@ internal import CKernels
 /// table is in the cache line where its hash says: a line that was not asked for in time costs as much as twenty that
 /// were, so much of the table stays free, and both slots of a line are tried before another line is.
 ///
-/// Who looks pre-tokens up claims a slot for each that is not there (`makeRoom` has made sure that there are enough), and
+/// Who looks pre-tokens up claims a slot for each that is not there (`reserve` has made sure that there are enough), and
 /// `fill` puts its ids there when they are known: neither is the slot searched again, nor is a pre-token that comes
 /// twice in the meantime merged twice.
 ///
 /// The table grows while it may, and starts anew when it or the arena is full at its largest: memory is bounded
 /// whatever the text.
+///
+/// Several threads may look up and fill at the same time (`pre_token_slot` says why that goes well), as long as none of
+/// them changes the table in another way: whatever is `mutating` here is done alone (`PreTokenCache`).
 @safe struct PreTokenCacheStorage: ~Copyable {
   /// Its key's words are 0 where it is free. The payload is ids, or where they are: the offset in the arena in the low
   /// half of the first word, their number in its high half.
@@ -38,18 +42,16 @@ internal import CKernels
   private static let stride = MemoryLayout<Slot>.stride
 
   private let bounds: Bounds
-  /// Room for the largest table, of which what is not used yet was never touched: a table grows where it is, since memory
-  /// that is new to the process is dear. Zeroed memory is a table of free slots.
+  /// Room for the largest table and, behind it, the arena, of which what is not used yet was never touched: a table grows
+  /// where it is, since memory that is new to the process is dear. Zeroed memory is a table of free slots.
   private let memory: ZeroedMemory
   let slots: UnsafeMutablePointer<Slot>
+  let arena: UnsafeMutableRawPointer
   private(set) var bits: Int
-  private var filled = 0
-  private var arenaMemory: ZeroedMemory
-  private(set) var arena: UnsafeMutableRawPointer
-  private var arenaCapacity = 1 << 16
-  private var arenaCount = 0
-  /// Whether there was no place for something in the arena: slots are claimed for it, and all is to be forgotten.
-  private var isArenaFull = false
+  /// How many slots are claimed or filled, or reserved for who may claim them.
+  private let taken = Atomic<Int>(0)
+  /// How many bytes of the arena are used, or more than it has.
+  private let arenaCount = Atomic<Int>(0)
 
   init(hash: PreTokenHash, bounds: Bounds = Bounds()) {
     // A line has two slots.
@@ -57,32 +59,31 @@ internal import CKernels
     self.hash = hash
     self.bounds = bounds
     bits = bounds.initialBits
-    memory = ZeroedMemory(byteCount: Self.stride << bounds.largestBits, isSparse: true)
+    memory = Self.memory(for: bounds)
     unsafe slots = memory.base.assumingMemoryBound(to: Slot.self)
+    unsafe arena = memory.base + Self.stride << bounds.largestBits
+  }
+
+  private static func memory(for bounds: Bounds) -> ZeroedMemory {
     // Who copies ids reads up to three too many.
-    arenaMemory = ZeroedMemory(byteCount: arenaCapacity + 16)
-    unsafe arena = arenaMemory.base
+    ZeroedMemory(
+      byteCount: stride << bounds.largestBits + bounds.largestArena + 16, isSparse: true)
   }
 
   /// A cache that knows the same.
   init(copying other: borrowing PreTokenCacheStorage) {
-    hash = other.hash
-    bounds = other.bounds
+    self.init(hash: other.hash, bounds: other.bounds)
     bits = other.bits
-    filled = other.filled
-    memory = ZeroedMemory(byteCount: Self.stride << bounds.largestBits, isSparse: true)
-    unsafe slots = memory.base.assumingMemoryBound(to: Slot.self)
-    arenaCapacity = other.arenaCapacity
-    arenaCount = other.arenaCount
-    arenaMemory = ZeroedMemory(byteCount: arenaCapacity + 16)
-    unsafe arena = arenaMemory.base
-    unsafe arena.copyMemory(from: other.arena, byteCount: arenaCount)
+    let arenaBytes = other.arenaCount.load(ordering: .relaxed)
+    taken.store(other.taken.load(ordering: .relaxed), ordering: .relaxed)
+    arenaCount.store(arenaBytes, ordering: .relaxed)
+    unsafe arena.copyMemory(from: other.arena, byteCount: min(arenaBytes, bounds.largestArena))
     populate(0..<1 << bits)
     unsafe slots.update(from: other.slots, count: 1 << bits)
   }
 
   /// Whether there is nothing in it.
-  var isEmpty: Bool { filled == 0 }
+  var isEmpty: Bool { taken.load(ordering: .relaxed) == 0 }
 
   /// Gives slots that will be used at random their pages.
   private func populate(_ slots: Range<Int>) {
@@ -92,15 +93,18 @@ internal import CKernels
         start: memory.base + slots.lowerBound * Self.stride, count: slots.count * Self.stride))
   }
 
-  /// How many slots may be claimed between two calls of `makeRoom`, whatever is in the table.
-  var mostClaims: Int { max(1, 1 << bounds.largestBits / 4) }
+  /// How many slots all users together may reserve at a time, whatever is in the table.
+  var mostClaims: Int { 1 << bounds.largestBits / 4 }
 
   /// The table as the kernels see it, until it changes.
+  ///
+  /// - Parameter isShared: Whether other threads use it at the same time.
   @inline(__always)
-  var view: pre_token_cache {
+  func view(isShared: Bool) -> pre_token_cache {
     unsafe pre_token_cache(
       slots: slots, bits: UInt32(truncatingIfNeeded: bits),
-      arena: arena.assumingMemoryBound(to: UInt8.self))
+      arena: arena.assumingMemoryBound(to: UInt8.self),
+      is_shared: isShared ? 1 : 0)
   }
 
   /// Makes keys for pre-tokens that are looked up soon, says where their slots are, and has these brought near.
@@ -120,7 +124,7 @@ internal import CKernels
     if let kernel = hash.kernel {
       // The kernel reads the text, and writes an element for each end.
       unsafe withUnsafePointer(to: batch) { batch in
-        unsafe withUnsafePointer(to: view) { view in
+        unsafe withUnsafePointer(to: view(isShared: false)) { view in
           unsafe keys_fill(kernel, batch, view, first, keys, places)
         }
       }
@@ -142,22 +146,51 @@ internal import CKernels
     }
   }
 
+  /// Gives an empty table the size that a text of so many bytes is likely to need, or half of it.
+  ///
+  /// - Parameter threads: On how many of them its memory gets its pages.
+  mutating func begin(forAbout byteCount: Int, threads: Int) {
+    // Prose of 1, 30 and 100 MB has 15,000, 190,000 and 335,000 distinct pre-tokens.
+    while bits < bounds.largestBits, byteCount >> 6 > 1 << bits { bits += 1 }
+    let share = (1 << bits) / threads
+    _ = ParallelWork.map(threads) { thread in
+      populate(thread * share..<(thread + 1) * share)
+    }
+  }
+
   /// Grows to its largest size at once.
   mutating func growFully() {
     while bits < bounds.largestBits { grow() }
   }
 
-  /// Makes sure that so many slots can be claimed, at most `mostClaims`.
+  /// Sees to it that so many slots can be claimed: at most a user's part of `mostClaims`.
+  ///
+  /// - Returns: Whether there are so many. If not, `makeRoom` is to be called.
+  func reserve(_ count: Int) -> Bool {
+    let wanted = taken.add(count, ordering: .relaxed).newValue
+    let isArenaFull = arenaCount.load(ordering: .relaxed) > bounds.largestArena
+    if wanted <= mostTaken, !isArenaFull { return true }
+    release(count)
+    return false
+  }
+
+  /// Gives back what was reserved and not claimed.
+  func release(_ count: Int) { taken.subtract(count, ordering: .relaxed) }
+
+  /// Makes sure that `reserve` can give so many, while nobody has reserved any.
   mutating func makeRoom(for count: Int) {
-    while filled + count > Self.mostFilled(bits, isLargest: bits == bounds.largestBits) {
+    if arenaCount.load(ordering: .relaxed) > bounds.largestArena { forget() }
+    while taken.load(ordering: .relaxed) + count > mostTaken {
       if bits == bounds.largestBits { return forget() }
       grow()
     }
   }
 
+  private var mostTaken: Int { Self.mostTaken(bits, isLargest: bits == bounds.largestBits) }
+
   /// How many of 2^bits slots are taken at most: beyond, lines other than the first are tried too often; where the
   /// table cannot grow that is better than to forget all.
-  private static func mostFilled(_ bits: Int, isLargest: Bool) -> Int {
+  private static func mostTaken(_ bits: Int, isLargest: Bool) -> Int {
     isLargest ? 1 << bits * 3 / 4 : 1 << bits * 45 / 100
   }
 
@@ -169,49 +202,35 @@ internal import CKernels
   ///   - bytes: Its bytes.
   ///   - inline: Its ids as a payload, nil if they do not fit.
   ///   - ids: Its ids, at least one.
-  mutating func fill(
+  func fill(
     _ place: UInt32, _ key: PreTokenKey, _ bytes: UnsafeRawBufferPointer, inline: SIMD2<UInt64>?,
     _ ids: UnsafeBufferPointer<TokenID>
   ) {
     // Claimed, and so in bounds.
     let slot = unsafe slots + Int(place) / Self.stride
-    filled += 1
     if let inline, !key.isHashed {
-      unsafe slot.pointee.payload = (inline[0], inline[1])
-      unsafe slot.pointee.key.high = key.high | UInt64(ids.count) << 60
+      unsafe slot_fill(slot, key.high, UInt64(ids.count), inline[0], inline[1])
       return
     }
     let offset = unsafe keep(
       key.isHashed ? bytes : UnsafeRawBufferPointer(start: nil, count: 0), ids)
-    guard let offset else {
-      isArenaFull = true
-      return
+    if let offset {
+      unsafe slot_fill(
+        slot, key.high, Self.inArena, UInt64(offset) | UInt64(ids.count) << 32, 0)
+    } else {
+      unsafe slot_abandon(slot)
     }
-    unsafe slot.pointee.payload.0 = UInt64(offset) | UInt64(ids.count) << 32
-    unsafe slot.pointee.key.high = key.high | Self.inArena << 60
   }
 
-  /// To be called when all that were claimed are filled, before anything is looked up.
-  mutating func endFilling() {
-    if isArenaFull { forget() }
-  }
-
-  /// Puts bytes, padded to a multiple of four, and ids into the arena; returns where they begin, nil if it is full.
-  private mutating func keep(
+  /// Puts bytes, padded to a multiple of four, and ids into the arena; returns where they begin, nil if it is full: then
+  /// all is forgotten soon.
+  private func keep(
     _ bytes: UnsafeRawBufferPointer, _ ids: UnsafeBufferPointer<TokenID>
   ) -> Int? {
     let padded = (bytes.count + 3) & ~3
     let needed = padded + ids.count * MemoryLayout<TokenID>.stride
-    if arenaCount + needed > bounds.largestArena { return nil }
-    if arenaCount + needed > arenaCapacity {
-      // `needed` is at most 5 * 256 bytes: doubling once is enough.
-      arenaCapacity *= 2
-      let larger = ZeroedMemory(byteCount: arenaCapacity + 16)
-      unsafe larger.base.copyMemory(from: arena, byteCount: arenaCount)
-      unsafe arena = larger.base
-      arenaMemory = larger
-    }
-    let place = arenaCount
+    let place = arenaCount.add(needed, ordering: .relaxed).oldValue
+    if place + needed > bounds.largestArena { return nil }
     if let source = bytes.baseAddress {
       unsafe (arena + place).copyMemory(from: source, byteCount: bytes.count)
     }
@@ -219,15 +238,13 @@ internal import CKernels
       unsafe (arena + place + padded).copyMemory(
         from: source, byteCount: ids.count * MemoryLayout<TokenID>.stride)
     }
-    arenaCount += needed
     return place
   }
 
   private mutating func forget() {
     unsafe slots.update(repeating: Slot(), count: 1 << bits)
-    filled = 0
-    arenaCount = 0
-    isArenaFull = false
+    taken.store(0, ordering: .relaxed)
+    arenaCount.store(0, ordering: .relaxed)
   }
 
   /// Doubles the table.

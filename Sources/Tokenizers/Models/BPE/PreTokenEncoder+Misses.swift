@@ -19,11 +19,12 @@ extension PreTokenEncoder {
   /// - Parameters:
   ///   - output: Where ids were written, which has room for those that are missing too.
   ///   - written: How many ids there are.
+  /// - Returns: How many slots were filled.
   @inline(never)
   mutating func encodeMisses<Inline: InlineIDs>(
-    _ batch: pre_token_batch, _: Inline.Type, to output: UnsafeMutablePointer<TokenID>,
-    _ written: inout Int
-  ) {
+    _ batch: pre_token_batch, _ cache: borrowing PreTokenCacheStorage, _: Inline.Type,
+    to output: UnsafeMutablePointer<TokenID>, _ written: inout Int
+  ) -> Int {
     var place = 0
     for number in 0..<missing {
       if unsafe Int(misses[number].first) != number {
@@ -51,17 +52,17 @@ extension PreTokenEncoder {
       }
     }
     var total = 0
+    var filled = 0
     for number in 0..<missing {
       let first = unsafe Int(misses[number].first)
       if first == number {
-        unsafe fill(number, batch, Inline.self)
+        filled &+= unsafe fill(number, batch, cache, Inline.self)
       } else {
         unsafe misses[number].place = misses[first].place
         unsafe misses[number].count = misses[first].count
       }
       total &+= unsafe Int(misses[number].count)
     }
-    cache.endFilling()
     let before = written
     written &+= total
     // From the last to the first, so that nothing is written over before it has moved.
@@ -75,24 +76,30 @@ extension PreTokenEncoder {
       unsafe (output + end).update(from: newIDs + Int(miss.place), count: Int(miss.count))
       upTo = Int(miss.gap)
     }
+    return filled
   }
 
-  /// Merges a pre-token unless that is done, and puts its ids where they are looked for.
+  /// Merges a pre-token unless that is done, and puts its ids where they are looked for; returns how many slots that
+  /// has filled.
   @inline(__always)
   private mutating func fill<Inline: InlineIDs>(
-    _ number: Int, _ batch: pre_token_batch, _: Inline.Type
-  ) {
+    _ number: Int, _ batch: pre_token_batch, _ cache: borrowing PreTokenCacheStorage,
+    _: Inline.Type
+  ) -> Int {
     let index = unsafe Int(misses[number].index)
     let preToken = unsafe batch.preToken(index)
     let ids = unsafe newIDs + Int(misses[number].place)
     if unsafe misses[number].count == 0 {
       unsafe misses[number].count = UInt32(encodeNew(preToken, to: ids))
     }
+    let slot = unsafe misses[number].slot
+    if slot == NO_SLOT { return 0 }
     let new = unsafe UnsafeBufferPointer(start: ids, count: Int(misses[number].count))
     // There is room for `limit` of them behind each place.
     unsafe cache.fill(
-      misses[number].slot, keys[index], UnsafeRawBufferPointer(preToken),
+      slot, keys[index], UnsafeRawBufferPointer(preToken),
       inline: new.count <= Inline.limit ? Inline.pack(ids) : nil, new)
+    return 1
   }
 
   /// Merges one pre-token.

@@ -9,7 +9,7 @@ internal import CKernels
   /// first-level cache until then.
   private static let batch = 256
   /// Pre-tokens of which those that are new are merged together: few are, and merging gains from company.
-  static let group = 4096
+  static let group = PreTokenCache.group
   /// The kernel that merges writes so many ids for each pre-token.
   static let kernelIDs = Int(MERGE_LONGEST)
   /// Whether this processor can run that kernel.
@@ -18,13 +18,13 @@ internal import CKernels
   static let excess = 3
 
   var merger: BPEMerger
-  var cache: PreTokenCacheStorage
+  let cache: PreTokenCache
+  /// Which of the cache's users this is.
+  private let user: Int
   /// Whether all ids have 16 bits.
   private let isNarrow: Bool
   /// Keys of a group, and where their slots are. Raw memory: an array would be counted and checked at each access.
   private let memory: ZeroedMemory
-  /// How many pre-tokens are in a group at most.
-  private let groupSize: Int
   let keys: UnsafeMutablePointer<PreTokenKey>
   private let places: UnsafeMutablePointer<UInt32>
   /// The pre-tokens of a group that the cache does not hold.
@@ -42,19 +42,17 @@ internal import CKernels
   var isWaitingForMerges: Bool
 
   /// - Parameters:
-  ///   - hash: How the cache hashes; what the model's engine uses, if nil.
-  ///   - bounds: How far the cache grows: tests make it small.
+  ///   - cache: What is remembered, and shared with the cache's other users; one of its own, if nil.
+  ///   - user: Which of them this is.
   ///   - mergesByKernel: Whether short pre-tokens are merged side by side; as the model's engine does, if nil.
   init(
-    _ model: BPEModel, hash: PreTokenHash? = nil,
-    bounds: PreTokenCacheStorage.Bounds = PreTokenCacheStorage.Bounds(),
+    _ model: BPEModel, sharing cache: PreTokenCache? = nil, as user: Int = 0,
     mergesByKernel: Bool? = nil
   ) {
     merger = BPEMerger(model)
-    cache = PreTokenCacheStorage(
-      hash: hash ?? PreTokenHash((model.preTokenizer as? MaskScanner)?.level), bounds: bounds)
+    self.cache = cache ?? PreTokenCache(hash: model.preTokenHash)
+    self.user = user
     isNarrow = (model.vocabulary.largestID?.rawValue ?? 0) <= UInt32(UInt16.max)
-    groupSize = min(Self.group, cache.mostClaims)
     let keyBytes = (Self.group + Int(KEY_SLACK)) * MemoryLayout<PreTokenKey>.stride
     let placeBytes = (Self.group + Int(KEY_SLACK)) * MemoryLayout<UInt32>.stride
     let missBytes = Self.group * MemoryLayout<pre_token_miss>.stride
@@ -76,20 +74,6 @@ internal import CKernels
     wholePreTokens = model.lazyMerges.mayLookUpWholePreTokens ? WholePreTokens(model) : nil
   }
 
-  /// Begins with what a prepared model knows, unless something is remembered already.
-  mutating func begin(with seeds: PreTokenSeeds) {
-    if !cache.isEmpty { return }
-    guard let known = seeds.ifMade, known.cache.hash == cache.hash else { return }
-    cache = seeds.takeReady() ?? PreTokenCacheStorage(copying: known.cache)
-  }
-
-  /// Gives the cache away; the encoder has nothing to remember then.
-  mutating func takeCache() -> PreTokenCacheStorage {
-    var taken = PreTokenCacheStorage(hash: cache.hash)
-    swap(&taken, &cache)
-    return taken
-  }
-
   /// Appends the ids of the pre-tokens that `ends` delimits, the first of which begins at `start`.
   mutating func encode(
     _ text: Span<UInt8>, from start: Int, _ ends: Span<Int>, into ids: inout [TokenID]
@@ -101,7 +85,7 @@ internal import CKernels
         var start = start
         var index = 0
         while index < ends.count {
-          let count = min(ends.count &- index, groupSize)
+          let count = min(ends.count &- index, cache.groupSize)
           unsafe encode(
             pre_token_batch(
               text: base, count: text.count, start: start, ends: firstEnd + index, n: count),
@@ -152,31 +136,35 @@ internal import CKernels
     _ group: pre_token_batch, _: Inline.Type, from index: inout Int,
     to output: UnsafeMutablePointer<TokenID>, _ count: inout Int
   ) {
-    missing = 0
-    cache.makeRoom(for: unsafe group.n &- index)
-    var batch = unsafe group
-    repeat {
-      let first = index
-      unsafe batch.n = min(first &+ Self.batch, group.n)
-      unsafe cache.prepare(batch, from: first, keys: keys, places: places)
-      if let kernel = cache.hash.kernel {
-        unsafe findByKernel(kernel, batch, from: &index, to: output, &count)
-      } else {
-        unsafe find(batch, Inline.self, from: &index, to: output, &count)
-      }
-    } while unsafe index == batch.n && index < group.n
-    if missing > 0 { unsafe encodeMisses(group, Inline.self, to: output, &count) }
+    let cache = self.cache
+    unsafe cache.use(by: user, claiming: group.n &- index) { storage in
+      missing = 0
+      let view = unsafe storage.view(isShared: cache.isShared)
+      var batch = unsafe group
+      repeat {
+        let first = index
+        unsafe batch.n = min(first &+ Self.batch, group.n)
+        unsafe storage.prepare(batch, from: first, keys: keys, places: places)
+        if let kernel = cache.hash.kernel {
+          unsafe findByKernel(kernel, batch, view, from: &index, to: output, &count)
+        } else {
+          unsafe find(batch, view, Inline.self, from: &index, to: output, &count)
+        }
+      } while unsafe index == batch.n && index < group.n
+      if missing == 0 { return 0 }
+      return unsafe encodeMisses(group, storage, Inline.self, to: output, &count)
+    }
   }
 
   /// `find`, by the kernel.
   @inline(__always)
   private mutating func findByKernel(
-    _ kernel: Int32, _ batch: pre_token_batch, from index: inout Int,
+    _ kernel: Int32, _ batch: pre_token_batch, _ view: pre_token_cache, from index: inout Int,
     to output: UnsafeMutablePointer<TokenID>, _ count: inout Int
   ) {
     // Ids have the layout of UInt32; the kernel writes within the room that `find` has too.
     unsafe withUnsafePointer(to: batch) { batch in
-      unsafe withUnsafePointer(to: cache.view) { view in
+      unsafe withUnsafePointer(to: view) { view in
         index = unsafe keys_find(
           kernel, batch, view, keys, places, isNarrow ? 1 : 0, index,
           UnsafeMutableRawPointer(output).assumingMemoryBound(to: UInt32.self), &count, misses,
@@ -189,15 +177,15 @@ internal import CKernels
   /// cache does not hold, and notes them. What the kernels are tested against.
   @inline(__always)
   mutating func find<Inline: InlineIDs>(
-    _ batch: pre_token_batch, _: Inline.Type, from index: inout Int,
+    _ batch: pre_token_batch, _ view: pre_token_cache, _: Inline.Type, from index: inout Int,
     to output: UnsafeMutablePointer<TokenID>, _ count: inout Int
   ) {
     let keys = unsafe keys
     let places = unsafe places
     let end = unsafe batch.n
-    let slots = UnsafeMutableRawPointer(unsafe cache.slots)
+    guard let slots = unsafe UnsafeMutableRawPointer(view.slots) else { return }
     let stride = MemoryLayout<PreTokenCacheStorage.Slot>.stride
-    let mask = stride << cache.bits &- 1
+    let mask = unsafe stride << Int(view.bits) &- 1
     var written = count
     search: while index < end {
       let key = unsafe keys[index]
@@ -206,36 +194,46 @@ internal import CKernels
       while true {
         // In bounds: masked. A walk ends because part of the slots are always free.
         let slot = unsafe (slots + place).assumingMemoryBound(to: PreTokenCacheStorage.Slot.self)
-        let difference = unsafe slot.pointee.key.high ^ key.high
-        if unsafe (slot.pointee.key.low ^ key.low) | difference &<< 4 == 0 {
-          let payload = unsafe slot.pointee.payload
+        var high = unsafe slot_high(slot)
+        if high == 0 {
+          if key.high == PreTokenKey.tooLong.high { break search }
+          if unsafe slot_claim(slot, key, missing, view.is_shared) != 0 {
+            note(index, gap: written, slot: UInt32(truncatingIfNeeded: place), first: missing)
+            break
+          }
+          // Another thread was faster.
+          high = unsafe slot_high(slot)
+        }
+        let difference = high ^ key.high
+        if difference &<< 4 == 0, unsafe slot_low(slot) == key.low {
           let code = difference >> 60
           if code < PreTokenCacheStorage.claimed {
+            let payload = unsafe slot.pointee.payload
             unsafe Inline.write(
               SIMD2(payload.0, payload.1), to: UnsafeMutableRawPointer(output + written))
             written &+= Int(truncatingIfNeeded: code)
             break
           }
           if code == PreTokenCacheStorage.claimed {
-            let first = Int(truncatingIfNeeded: payload.0)
+            let claimant = unsafe slot_claimant(slot)
+            let first = claimant < UInt64(missing) ? Int(claimant) : missing
+            guard first < missing, unsafe Int(misses[first].slot) == place else {
+              // Another thread is about it: waiting for that would take longer.
+              note(index, gap: written, slot: NO_SLOT, first: missing)
+              break
+            }
             if unsafe !key.isHashed || isSame(batch, Int(misses[first].index), index) {
-              note(index, gap: written, slot: place, first: first)
+              note(
+                index, gap: written, slot: UInt32(truncatingIfNeeded: place), first: first)
               break
             }
           } else if let more = unsafe copyFromArena(
-            payload.0, key, batch, index, to: output + written)
+            UnsafeRawPointer(view.arena), slot.pointee.payload.0, key, batch, index,
+            to: output + written)
           {
             written &+= more
             break
           }
-        }
-        if unsafe slot.pointee.key.high == 0 {
-          if key.high == PreTokenKey.tooLong.high { break search }
-          unsafe slot.pointee.key = PreTokenKey(
-            low: key.low, high: key.high | PreTokenCacheStorage.claimed << 60)
-          unsafe slot.pointee.payload.0 = UInt64(truncatingIfNeeded: missing)
-          note(index, gap: written, slot: place, first: missing)
-          break
         }
         place = slot_after(place, home, mask)
       }
@@ -245,10 +243,10 @@ internal import CKernels
   }
 
   /// Notes that the ids of a pre-token are missing: one for each at most.
-  private mutating func note(_ index: Int, gap: Int, slot: Int, first: Int) {
+  private mutating func note(_ index: Int, gap: Int, slot: UInt32, first: Int) {
     unsafe misses[missing] = pre_token_miss(
       index: UInt32(truncatingIfNeeded: index), gap: UInt32(truncatingIfNeeded: gap),
-      slot: UInt32(truncatingIfNeeded: slot), first: UInt32(truncatingIfNeeded: first), place: 0,
+      slot: slot, first: UInt32(truncatingIfNeeded: first), place: 0,
       count: 0)
     missing &+= 1
   }
@@ -264,10 +262,11 @@ internal import CKernels
   /// Writes the ids that a slot refers to; nil if they are another pre-token's.
   @inline(__always)
   private func copyFromArena(
-    _ reference: UInt64, _ key: PreTokenKey, _ batch: pre_token_batch, _ index: Int,
+    _ arena: UnsafeRawPointer, _ reference: UInt64, _ key: PreTokenKey, _ batch: pre_token_batch,
+    _ index: Int,
     to output: UnsafeMutablePointer<TokenID>
   ) -> Int? {
-    var source = unsafe cache.arena + Int(UInt32(truncatingIfNeeded: reference))
+    var source = unsafe arena + Int(UInt32(truncatingIfNeeded: reference))
     let count = Int(truncatingIfNeeded: reference >> 32)
     if key.isHashed {
       let preToken = unsafe UnsafeRawBufferPointer(batch.preToken(index))
@@ -286,7 +285,7 @@ internal import CKernels
     return count
   }
 
-  /// Whether the bytes at `other` are those of `bytes`, which are more than eight.
+  /// Whether the bytes at `other` are those of `bytes`, which are at least eight.
   @inline(__always)
   private static func isEqual(
     _ bytes: UnsafeRawBufferPointer, _ other: UnsafeRawPointer

@@ -15,14 +15,12 @@ extension PreTokenKey {
   /// - Parameter available: How many bytes may be read from `start` on, at least `length`.
   @inline(__always)
   init(_ start: UnsafeRawPointer, length: Int, available: Int) {
+    if length > Self.longest {
+      self = .tooLong
+      return
+    }
     if length > Self.longestInline {
-      self.init()
-      if length <= Self.longest {
-        low = unsafe Self.hash(UnsafeRawBufferPointer(start: start, count: length))
-        high = UInt64(length)
-      } else {
-        high = KEY_TOO_LONG
-      }
+      unsafe self.init(hashing: UnsafeRawBufferPointer(start: start, count: length))
       return
     }
     var low: UInt64 = 0
@@ -44,7 +42,18 @@ extension PreTokenKey {
     } else {
       high &= (1 &<< UInt64(8 &* (length &- 8))) &- 1
     }
-    self.init(low: low, high: high | UInt64(length) << 56)
+    if low != 0 {
+      self.init(low: low, high: high | UInt64(length) << 56)
+    } else if length < 8 {
+      self.init(low: KEY_OF_ZEROS, high: UInt64(length) << 56)
+    } else {
+      unsafe self.init(hashing: UnsafeRawBufferPointer(start: start, count: length))
+    }
+  }
+
+  /// The key of a pre-token whose bytes are not the key themselves.
+  private init(hashing bytes: UnsafeRawBufferPointer) {
+    self.init(low: unsafe Self.hash(bytes), high: UInt64(bytes.count))
   }
 
   /// The key of a pre-token that is not remembered.
@@ -64,7 +73,7 @@ extension PreTokenKey {
     return UInt32(truncatingIfNeeded: mixed >> 32)
   }
 
-  /// A hash of bytes: eight at a step, the last eight overlapping those before; fewer than eight one by
+  /// A hash of bytes, never 0: eight at a step, the last eight overlapping those before; fewer than eight one by
   /// one.
   static func hash(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
     var hash = UInt64(truncatingIfNeeded: bytes.count) &* 0x9E37_79B9_7F4A_7C15
@@ -84,7 +93,8 @@ extension PreTokenKey {
       hash = mixed(
         hash, unsafe bytes.loadUnaligned(fromByteOffset: bytes.count &- 8, as: UInt64.self))
     }
-    return (hash ^ (hash >> 32)) &* 0x9E37_79B9_7F4A_7C15
+    hash = (hash ^ (hash >> 32)) &* 0x9E37_79B9_7F4A_7C15
+    return hash == 0 ? 1 : hash
   }
 
   /// The same for a span.

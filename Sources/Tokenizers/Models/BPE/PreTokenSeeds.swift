@@ -7,9 +7,9 @@ internal import Synchronization
 final class PreTokenSeeds: Sendable {
   /// A cache that nobody changes.
   final class Seeds: @unchecked Sendable {
-    let cache: PreTokenCacheStorage
+    let storage: PreTokenCacheStorage
 
-    init(_ cache: consuming PreTokenCacheStorage) { self.cache = cache }
+    init(_ storage: consuming PreTokenCacheStorage) { self.storage = storage }
   }
 
   /// Copying them takes as long as merging what is new in a text of this many bytes, about.
@@ -54,8 +54,8 @@ final class PreTokenSeeds: Sendable {
       var encoder = PreTokenEncoder(model)
       var ids: [TokenID] = []
       encoder.encode(bytes.span, from: 0, ends.span, into: &ids)
-      let seeds = Seeds(encoder.takeCache())
-      var ready = PreTokenCacheStorage(copying: seeds.cache)
+      let seeds = Seeds(encoder.cache.take())
+      var ready = PreTokenCacheStorage(copying: seeds.storage)
       ready.growFully()
       state.seeds = seeds
       state.ready = consume ready
