@@ -156,6 +156,8 @@ package final class DecodingPipeline {
   private func readWhole(_ part: TokenPart) {
     let width = width
     let count = part.byteCount / width
+    // Or the memory that all empty arrays share would be written to.
+    if count == 0 { return }
     let bytes = part.bytes
     part.ids.append(addingCapacity: count) { output in
       // `count` ids of `width` bytes lie in `bytes`, and there is room for them.
