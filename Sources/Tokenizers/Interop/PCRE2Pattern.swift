@@ -50,6 +50,15 @@ internal import CPCRE2
 
   deinit { unsafe pcre2_code_free_8(code) }
 
+  /// The bytes that a match may begin with; nil where PCRE2 does not tell, or knows the one character that it is.
+  var firstBytes: [Bool]? {
+    var bitmap: UnsafePointer<UInt8>?
+    let status = unsafe pcre2_pattern_info_8(code, UInt32(PCRE2_INFO_FIRSTBITMAP), &bitmap)
+    guard status == 0, let bitmap = unsafe bitmap else { return nil }
+    // 256 bits, as PCRE2 documents.
+    return (0..<256).map { unsafe bitmap[$0 >> 3] >> UInt8($0 & 7) & 1 == 1 }
+  }
+
   /// PCRE2's own words for one of its error codes.
   static func message(of error: Int32) -> String {
     unsafe withTemporaryBuffer { buffer in

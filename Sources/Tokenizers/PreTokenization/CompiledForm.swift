@@ -1,5 +1,13 @@
 internal import Synchronization
 
+/// A program that finds several matches in one call: the first as the whole match, which ends in group 1; the ends of
+/// the next ones in the next groups. Each follows the one before, or one character of `isGap`: a space, as a rule.
+struct GappedProgram {
+  let pattern: PCRE2Pattern
+  /// Of each byte, whether it is a character that may be such a gap: no match begins with it.
+  let isGap: [Bool]
+}
+
 /// One form of a pattern's expression, compiled when it is first needed.
 final class CompiledForm: Sendable {
   /// Ends that one match of a repeated expression finds; measured on English, more gain nothing.
@@ -11,6 +19,9 @@ final class CompiledForm: Sendable {
   private let repeats: Bool
   private let usesJIT: Bool
   private let compiled = Mutex<Result<Programs, PreTokenizationError>?>(nil)
+  private let gapped = Mutex<GappedProgram??>(nil)
+  /// Whether matches are taken to touch: until they were met that do not.
+  private let touching = Atomic<Bool>(true)
 
   /// The expression once, and a program that finds several matches that touch in one call.
   struct Programs {
@@ -18,6 +29,59 @@ final class CompiledForm: Sendable {
     let repeated: PCRE2Pattern
     /// How many ends a match of the second gives: in the whole match if one, else in as many groups.
     let endCount: Int
+  }
+
+  /// A program that finds several matches with short gaps between them in one call; nil where it is not known what a
+  /// match begins with. The first call compiles it.
+  func gappedProgram() throws(PreTokenizationError) -> GappedProgram? {
+    let programs = try programs()
+    if programs.endCount == 1 { return nil }
+    return gapped.withLock { gapped in
+      if let gapped { return gapped }
+      let made = makeGapped(programs.single)
+      gapped = .some(made)
+      return made
+    }
+  }
+
+  /// Whether it is worth trying to find several matches that touch. Not a promise: what is found is the same.
+  var triesTouching: Bool {
+    get { touching.load(ordering: .relaxed) }
+    set { touching.store(newValue, ordering: .relaxed) }
+  }
+
+  private func makeGapped(_ single: PCRE2Pattern) -> GappedProgram? {
+    guard let rewritten = try? form.rewrite(expression), let first = single.firstBytes,
+      let gap = Self.characterClass(without: first)
+    else { return nil }
+    // No match begins in such a gap, so that the next one is where a search would find it, or behind the whole:
+    // (?>P)()(?:G?+(?>P)()(?:G?+(?>P)()…)?+)?+. Longer gaps are faster to search through.
+    let match = "(?>\(rewritten.text))()"
+    var text = match
+    for _ in 1..<Self.repeatCount {
+      text = "\(match)(?:\(gap)?+\(text))?+"
+    }
+    guard let pattern = try? PCRE2Pattern(text, anchored: isAnchored, usesJIT: usesJIT) else {
+      return nil
+    }
+    return GappedProgram(pattern: pattern, isGap: (0..<256).map { $0 < 0x80 && !first[$0] })
+  }
+
+  /// A class of the ASCII characters that are none of some bytes; nil if there is none. Classes with characters beyond
+  /// are slow to match.
+  static func characterClass(without first: [Bool]) -> String? {
+    var ranges: [ClosedRange<Int>] = []
+    for byte in 0..<0x80 where !first[byte] {
+      if let last = ranges.last, last.upperBound + 1 == byte {
+        ranges[ranges.count - 1] = last.lowerBound...byte
+      } else {
+        ranges.append(byte...byte)
+      }
+    }
+    if ranges.isEmpty { return nil }
+    func hexadecimal(_ value: Int) -> String { "\\x{\(String(value, radix: 16))}" }
+    let body = ranges.map { hexadecimal($0.lowerBound) + "-" + hexadecimal($0.upperBound) }
+    return "[" + body.joined() + "]"
   }
 
   init(

@@ -6,9 +6,18 @@ struct MatchesAndGaps {
   /// Ends that are found before the array that takes them is asked for more room.
   private static let batch = 1024
 
-  private let programs: CompiledForm.Programs
-  /// How many ends a match of the running program gives.
-  private var endCount: Int
+  /// How matches are found.
+  private enum Manner {
+    /// One a call.
+    case single
+    /// Several that touch in a call, each of which gives as many ends.
+    case touching
+    /// Several in a call, with what lies between them.
+    case gapped
+  }
+
+  private let form: CompiledForm
+  private var manner: Manner
   /// How many matches the first calls have found.
   private var calls = 0
   private var matches = 0
@@ -16,9 +25,9 @@ struct MatchesAndGaps {
   private var position: Int
   private var searchStart: Int
 
-  init(_ programs: CompiledForm.Programs, from start: Int) {
-    self.programs = programs
-    endCount = programs.endCount
+  init(_ form: CompiledForm, from start: Int) throws(PreTokenizationError) {
+    self.form = form
+    manner = try form.programs().endCount == 1 ? .single : .touching
     position = start
     searchStart = start
   }
@@ -27,7 +36,8 @@ struct MatchesAndGaps {
   mutating func appendEnds(
     of text: Span<UInt8>, limit: Int, to ends: inout [Int]
   ) throws(PreTokenizationError) {
-    var matcher = try PCRE2Matcher(programs.repeated)
+    if manner == .touching, !form.triesTouching { manner = try mannerOfGaps() }
+    var matcher = try makeMatcher()
     var room = limit
     while position < text.count, room > 0 {
       let count = min(room, Self.batch)
@@ -38,19 +48,67 @@ struct MatchesAndGaps {
       let before = ends.count
       try matcher.search(text) { search throws(PreTokenizationError) in
         try ends.append(addingCapacity: count) { output throws(PreTokenizationError) in
-          if endCount == 1 {
-            try appendSingle(search, text, count, &output)
-          } else {
-            try appendRepeated(search, text, count, &output)
+          switch manner {
+          case .single: try appendSingle(search, text, count, &output)
+          case .touching: try appendTouching(search, text, count, &output)
+          case .gapped: try appendGapped(search, text, count, &output)
           }
         }
       }
       room -= ends.count - before
-      // Matches that do not touch are found one by one: looking for the next one in vain costs as much as
-      // finding it.
-      if endCount > 1, calls >= Self.trial, matches < 2 * calls {
-        matcher = try PCRE2Matcher(programs.single)
-        endCount = 1
+      // Looking for a next match that touches in vain costs as much as finding it.
+      if manner == .touching, calls >= Self.trial, matches < 2 * calls {
+        form.triesTouching = false
+        manner = try mannerOfGaps()
+        matcher = try makeMatcher()
+      }
+    }
+  }
+
+  /// How matches that do not touch are found.
+  private func mannerOfGaps() throws(PreTokenizationError) -> Manner {
+    try form.gappedProgram() == nil ? .single : .gapped
+  }
+
+  private func makeMatcher() throws(PreTokenizationError) -> PCRE2Matcher {
+    let programs = try form.programs()
+    return switch manner {
+    case .single: try PCRE2Matcher(programs.single)
+    case .touching: try PCRE2Matcher(programs.repeated)
+    case .gapped: try PCRE2Matcher(form.gappedProgram()?.pattern ?? programs.single)
+    }
+  }
+
+  /// Up to `count` ends, several matches a call and what lies between them.
+  private mutating func appendGapped(
+    _ search: PCRE2Search, _ text: Span<UInt8>, _ count: Int,
+    _ output: inout OutputSpan<Int>
+  ) throws(PreTokenizationError) {
+    guard let isGap = try form.gappedProgram()?.isGap else { return }
+    let gapBytes = isGap.span
+    // A copy that stays in a register.
+    var (position, room) = (position, count)
+    defer { (self.position, searchStart) = (position, position) }
+    while position < text.count, room > 0 {
+      let groups = try search.match(from: position)
+      // Where the first match begins, else the end of what lies behind the last.
+      var start = groups > 0 ? search.start(ofGroup: 0) : text.count
+      var group = 1
+      while room > 0 {
+        if start > position {
+          output.append(start)
+          position = start
+          room -= 1
+        }
+        guard group < groups, room > 0 else { break }
+        position = search.end(ofGroup: group)
+        output.append(position)
+        room -= 1
+        group += 1
+        guard group < groups else { break }
+        // As the program has done it.
+        start = position
+        if start < text.count, gapBytes[Int(text[start])] { start += 1 }
       }
     }
   }
@@ -87,7 +145,7 @@ struct MatchesAndGaps {
   }
 
   /// Up to `count` ends, several matches that touch a call; after the first calls fewer, if matches do not.
-  private mutating func appendRepeated(
+  private mutating func appendTouching(
     _ search: PCRE2Search, _ text: Span<UInt8>, _ count: Int,
     _ output: inout OutputSpan<Int>
   ) throws(PreTokenizationError) {

@@ -163,13 +163,13 @@ public struct PatternPreTokenizer: PreTokenizer {
     _ form: CompiledForm, _ text: Span<UInt8>, from start: Int, to stop: Int, limit: Int,
     _ ends: inout [Int]
   ) throws(PreTokenizationError) {
-    let programs = try form.programs()
     if pattern.matching == .covering {
+      let programs = try form.programs()
       var matcher = try PCRE2Matcher(programs.repeated)
       try Self.appendMatches(
         &matcher, programs.endCount, text, from: start, to: stop, limit: limit, &ends)
     } else {
-      var pass = MatchesAndGaps(programs, from: start)
+      var pass = try MatchesAndGaps(form, from: start)
       try pass.appendEnds(of: text, limit: limit, to: &ends)
     }
   }

@@ -73,6 +73,28 @@ import Testing
     #expect(SplitPattern.named("gpt3") == nil)
   }
 
+  /// Where matches hardly ever touch, several are found in a call with a character between them: one with which no
+  /// match can begin.
+  @Test func knowsWhatMayLieBetweenMatches() throws {
+    let form = CompiledForm(
+      "[b-y]+x|é", form: .library, anchored: false, repeats: true, usesJIT: true)
+    let program = try #require(try form.gappedProgram())
+    let gaps = (UInt8.min...UInt8.max).filter { program.isGap[Int($0)] }
+    #expect(gaps == (0..<0x80).filter { !(0x62...0x79).contains($0) })
+    #expect(
+      CompiledForm.characterClass(without: program.isGap.map { !$0 })
+        == #"[\x{0}-\x{61}\x{7a}-\x{7f}]"#)
+    #expect(CompiledForm.characterClass(without: [Bool](repeating: true, count: 256)) == nil)
+    // PCRE2 itself looks for the one byte that a match begins with.
+    #expect(
+      try CompiledForm("abc", form: .library, anchored: false, repeats: true, usesJIT: true)
+        .gappedProgram() == nil)
+    // A match of no character may be anywhere.
+    #expect(
+      try CompiledForm("[ab]*", form: .library, anchored: false, repeats: true, usesJIT: true)
+        .gappedProgram() == nil)
+  }
+
   @Test func startsInTheMiddleAndEndsAtTheEnd() throws {
     let splitter = try PatternPreTokenizer(.gpt2)
     let text = Array("one two three".utf8)

@@ -154,6 +154,9 @@ import Testing
     #"(?i)'(?:[sdmt]|ll|ve|re)|\p{Lu}?\p{Ll}+|\p{Lo}+k?"#, #"[^\x00-\x7F]+"#,
     #"[\p{S}\p{Cf}]|\p{Cn}+|.\p{Mc}"#,
     #"\S+(?=\s)"#, #"(?<=[\p{L}\p{Mn}]{2})."#, "é|[\\w一-龥]+",
+    // Matches with a character or more between them, some of which begin where they cannot go on.
+    "[A-Za-z]+", #"\d+"#, "[a-z]{2}|[0-9]x", #"(?i)[st]\b|é+"#, "[^a-z ]+(?=e|$)",
+    #"(?<=\s)[a-n]+"#,
   ]
 
   @Test(arguments: UInt64(1)...25)
