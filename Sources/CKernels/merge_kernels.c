@@ -82,6 +82,9 @@ INLINE void choose(merge_lane *lane, const int width) {
 
 INLINE void begin(const merge_table *table, merge_lane *lane, const uint8_t *bytes, size_t length,
                   pre_token_miss *miss, const int width) {
+  // What is read beyond either end.
+  lane->symbols[LANE - 1] = lane->symbols[(1 + width) * LANE] = no_symbol;
+  lane->ranks[(1 + width) * LANE] = no_rank << POSITION_BITS;
   const uint32_t all = _bzhi_u32(UINT32_MAX, (uint32_t)length);
   for (int half = 0; half < width; half++) {
     const __mmask16 parts = (__mmask16)(all >> half * LANE);
@@ -177,21 +180,10 @@ INLINE int begin_next(const merge_table *table, merge_lane *lane, merge_queue *q
   return 0;
 }
 
-static void clear(merge_lane *lane) {
-  for (size_t part = 0; part < (WIDEST + 2) * LANE; part++) {
-    lane->symbols[part] = no_symbol;
-    lane->ranks[part] = no_rank << POSITION_BITS;
-  }
-}
-
 INLINE void merge_all(const merge_table *table, merge_queue queue, uint32_t *ids, const int width) {
   merge_lane lanes[LANES];
   size_t active = 0;
-  while (active < LANES) {
-    clear(&lanes[active]);
-    if (!begin_next(table, &lanes[active], &queue, width)) break;
-    active++;
-  }
+  while (active < LANES && begin_next(table, &lanes[active], &queue, width)) active++;
   while (active > 0) {
     for (size_t lane = 0; lane < active;) {
       if (!merge(table, &lanes[lane], width)) {
