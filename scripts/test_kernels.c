@@ -101,6 +101,32 @@ static void check_splitting(const uint8_t *text, size_t count, uint64_t seed) {
   }
 }
 
+// Every scalar beyond ASCII, alone and beside others like it, wherever in 64 bytes.
+static void check_every_scalar(void) {
+  random_state = 1;
+  static uint8_t text[LARGEST];
+  for (unsigned shape = 0; shape < 4; shape++) {
+    size_t count = 0;
+    for (uint32_t scalar = 0x80; scalar < 0x110000; scalar++) {
+      if (scalar >= 0xD800 && scalar < 0xE000) continue;
+      // Beyond, nearly all that differs is in the table, which all kernels read alike.
+      if (scalar >= 0x20000) scalar += 60;
+      if (scalar >= 0x110000) break;
+      count = append_scalar(text, count, scalar);
+      if (shape > 0) {
+        text[count++] = shape == 1 ? 'A' : ' ';
+        count = append_scalar(text, count, scalar);
+        if (shape == 3) count = append_scalar(text, count, scalar);
+      }
+      if (count + 32 > LARGEST) {
+        check_splitting(text, count, scalar);
+        count = 0;
+      }
+    }
+    check_splitting(text, count, shape);
+  }
+}
+
 static void check_utf8(uint8_t *text, size_t count, uint64_t seed) {
   size_t expected = 0;
   while (expected < count) {
@@ -153,7 +179,7 @@ static void check_keys(int other, const uint8_t *text, size_t count, uint64_t se
   memset(slots, 0, sizeof slots);
   for (int side = 0; side < 2; side++) {
     const int kernel = side == 0 ? KEY_KERNEL_PLAIN : other;
-    const pre_token_cache cache = {slots[side], BITS, NULL};
+    const pre_token_cache cache = {slots[side], BITS, NULL, 0};
     keys_fill(kernel, &batch, &cache, 0, keys[side], places[side]);
     for (size_t index = 0; index < n; index++) {
       const pre_token_key key = keys[side][index];
@@ -188,6 +214,7 @@ static void check_keys(int other, const uint8_t *text, size_t count, uint64_t se
 int main(void) {
   static uint8_t text[LARGEST + 64];
   size_t bytes = 0;
+  check_every_scalar();
   for (uint64_t seed = 1; seed <= ROUNDS; seed++) {
     random_state = seed * 0x9E3779B97F4A7C15u;
     // At the end of its memory, so that reading too far may show.

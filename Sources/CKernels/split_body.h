@@ -7,15 +7,19 @@ static inline __attribute__((always_inline)) void KERNEL(read)(split_reader *rea
                                                                unsigned wants) {
   const size_t next = reader->next;
   reader->next = next + 64;
-  if (next + 64 <= reader->count) {
-    KERNEL(classify)(reader->text + next, masks, wants);
-  } else {
-    uint8_t padded[64];
+  const uint8_t *bytes = reader->text + next;
+  uint8_t padded[64];
+  if (next + 64 > reader->count) {
     memset(padded, ' ', 64);
-    if (next < reader->count) memcpy(padded, reader->text + next, reader->count - next);
-    KERNEL(classify)(padded, masks, wants);
+    if (next < reader->count) memcpy(padded, bytes, reader->count - next);
+    bytes = padded;
   }
-  if (masks->long_byte) class_long_characters(reader, reader->text + next, masks, wants);
+  KERNEL(classify)(bytes, masks, wants);
+  if (masks->long_byte) {
+    split_masks first = {0};
+    const uint64_t known = KERNEL(class_common_characters)(bytes, masks, &first, wants);
+    class_long_characters(reader, reader->text + next, masks, first, known, wants);
+  }
 }
 
 // Writes base + i for each bit i of `bits`, eight at a time.

@@ -186,6 +186,162 @@ static inline __attribute__((always_inline)) void KERNEL(classify)(const uint8_t
 #endif
 }
 
+#if defined(CLASSIFY_AVX512)
+#define WHERE_EQUAL(byte) _mm512_cmpeq_epi8_mask(block, _mm512_set1_epi8((char)(byte)))
+#define WHERE_AT_LEAST(byte) _mm512_cmpge_epu8_mask(block, _mm512_set1_epi8((char)(byte)))
+#elif defined(CLASSIFY_AVX2)
+#define WHERE(is, byte) \
+  (KERNEL(highest_bits)(is(parts[0], byte)) | KERNEL(highest_bits)(is(parts[1], byte)) << 32)
+#elif defined(CLASSIFY_SSE2)
+#define WHERE(is, byte)                                                                       \
+  (KERNEL(highest_bits)(is(parts[0], byte)) | KERNEL(highest_bits)(is(parts[1], byte)) << 16 | \
+   (KERNEL(highest_bits)(is(parts[2], byte)) | KERNEL(highest_bits)(is(parts[3], byte)) << 16) << 32)
+#elif defined(CLASSIFY_NEON)
+#define WHERE(is, byte) \
+  KERNEL(bits)(is(parts[0], byte), is(parts[1], byte), is(parts[2], byte), is(parts[3], byte))
+#endif
+#if defined(WHERE)
+#define WHERE_EQUAL(byte) WHERE(EQUAL, byte)
+#define WHERE_AT_LEAST(byte) WHERE(AT_LEAST, byte)
+#endif
+
+#if defined(CLASSIFY_AVX512)
+// Whether bits of a table are set: of each byte of `index` one of 256 bytes, and of that the bit of `bit`.
+static inline __attribute__((always_inline)) uint64_t KERNEL(bits_at)(const uint8_t *table, __m512i index, __m512i bit) {
+  const __m512i low = _mm512_permutex2var_epi8(_mm512_loadu_si512(table), index, _mm512_loadu_si512(table + 64));
+  const __m512i high = _mm512_permutex2var_epi8(_mm512_loadu_si512(table + 128), index, _mm512_loadu_si512(table + 192));
+  return _mm512_test_epi8_mask(_mm512_mask_mov_epi8(low, _mm512_movepi8_mask(index), high), bit);
+}
+
+// The classes of those characters whose first bytes are `places`, of which `tables` has `size` bytes for each kind: 256,
+// or twice as many, of which `upper_half` says where the second half is meant. Returns which ones are classed.
+static inline __attribute__((always_inline)) uint64_t KERNEL(class_by_bits)(
+    const uint8_t *tables, size_t size, __m512i index, __m512i bit, uint64_t upper_half, uint64_t places,
+    split_masks *first, unsigned wants) {
+#define OF_KIND(kind)                                                                                  \
+  (size == 256 ? KERNEL(bits_at)(tables + (kind) * size, index, bit)                                   \
+               : (KERNEL(bits_at)(tables + (kind) * size, index, bit) & ~upper_half) |                 \
+                     (KERNEL(bits_at)(tables + (kind) * size + 256, index, bit) & upper_half))
+  places &= ~OF_KIND(SCALAR_BITS_NUMBER_OR_SPACE);
+  first->letter |= OF_KIND(SCALAR_BITS_LETTER) & places;
+  if (wants & WANT_CASES) {
+    first->upper |= OF_KIND(SCALAR_BITS_UPPER) & places;
+    first->lower |= OF_KIND(SCALAR_BITS_LOWER) & places;
+    first->mark |= OF_KIND(SCALAR_BITS_MARK) & places;
+  }
+#undef OF_KIND
+  return places;
+}
+#endif
+
+// Gives those characters beyond ASCII of which most texts that have such consist their classes, all of the 64 bytes at
+// once, and not one after the other. Sets the bits of their first bytes in `first`, and returns which ones are classed: of
+// those that the 64 bytes cut off hardly any.
+static inline __attribute__((always_inline)) uint64_t KERNEL(class_common_characters)(
+    const uint8_t *bytes, const split_masks *masks, split_masks *first, unsigned wants) {
+#if defined(WHERE_EQUAL)
+  // Where a second byte, and a third, is within the 64.
+  const uint64_t has_second = ~0ull >> 1, has_third = ~0ull >> 2;
+#endif
+#if defined(CLASSIFY_AVX512)
+  // By bits of the tables: what they are is the same as in `scalar_class_blocks`.
+  const __m512i block = _mm512_loadu_si512(bytes);
+  const __m512i numbers = _mm512_set_epi64(
+      0x3F3E3D3C3B3A3938, 0x3736353433323130, 0x2F2E2D2C2B2A2928, 0x2726252423222120,
+      0x1F1E1D1C1B1A1918, 0x1716151413121110, 0x0F0E0D0C0B0A0908, 0x0706050403020100);
+  const __m512i next = _mm512_permutexvar_epi8(_mm512_add_epi8(numbers, _mm512_set1_epi8(1)), block);
+  const __m512i bit_of_number = _mm512_set1_epi64((long long)0x8040201008040201u);
+  const __m512i high_bits = _mm512_set1_epi8((char)0xF8), low_bits = _mm512_set1_epi8(7);
+  // Ideographs and Hangul.
+  const uint64_t ideographs = WHERE_AT_LEAST(0xE4) & ~WHERE_AT_LEAST(0xED) & ~WHERE_EQUAL(0xEA);
+  const uint64_t hexagrams = WHERE_EQUAL(0xE4) & ~(has_second & ~(WHERE_EQUAL(0xB7) >> 1));
+  uint64_t known = ideographs & ~hexagrams;
+  first->letter = known;
+  const uint64_t lead = masks->long_byte & ~masks->continuation;
+  const uint64_t two = lead & ~masks->from_e0 & has_second;
+  if (two) {
+    const __m512i index = _mm512_or_si512(_mm512_and_si512(_mm512_slli_epi16(block, 3), high_bits),
+                                          _mm512_and_si512(_mm512_srli_epi16(next, 3), low_bits));
+    const __m512i bit = _mm512_shuffle_epi8(bit_of_number, _mm512_and_si512(next, low_bits));
+    known |= KERNEL(class_by_bits)(scalar_bits_two, 256, index, bit, 0, two, first, wants);
+  }
+  const uint64_t three = lead & masks->from_e0 & ~masks->from_f0 & has_third & ~ideographs;
+  if (three) {
+    const __m512i last = _mm512_permutexvar_epi8(_mm512_add_epi8(numbers, _mm512_set1_epi8(2)), block);
+    const __m512i index = _mm512_or_si512(_mm512_and_si512(_mm512_slli_epi16(next, 3), high_bits),
+                                          _mm512_and_si512(_mm512_srli_epi16(last, 3), low_bits));
+    const __m512i bit = _mm512_shuffle_epi8(bit_of_number, _mm512_and_si512(last, low_bits));
+    const uint64_t upper_half = _mm512_test_epi8_mask(next, _mm512_set1_epi8(0x20));
+    for (unsigned area = 0; area < SCALAR_BITS_AREAS; area++) {
+      const uint64_t places = three & WHERE_EQUAL(scalar_bits_leads[area]);
+      if (places) {
+        const uint8_t *tables = scalar_bits_three + area * SCALAR_BITS_KINDS * 512;
+        known |= KERNEL(class_by_bits)(tables, 512, index, bit, upper_half, places, first, wants);
+      }
+    }
+  }
+  return known;
+#elif defined(WHERE_EQUAL)
+  // By comparisons of their bytes.
+  (void)masks;
+#if defined(CLASSIFY_AVX2)
+  const PART parts[2] = {LOAD(bytes), LOAD(bytes + 32)};
+#else
+  const PART parts[4] = {LOAD(bytes), LOAD(bytes + 16), LOAD(bytes + 32), LOAD(bytes + 48)};
+#endif
+  // U+5000...9FFF and U+B000...CFFF: ideographs and Hangul.
+  uint64_t letters = (WHERE_AT_LEAST(0xE5) & ~WHERE_AT_LEAST(0xED)) & ~WHERE_EQUAL(0xEA);
+  uint64_t upper = 0, lower = 0, marks = 0;
+  const uint64_t e3 = WHERE_EQUAL(0xE3) & has_third;
+  if (e3) {
+    // U+3041...3096, 30A1...30FA and 30FC...30FF: Hiragana and Katakana.
+    const uint64_t from_81 = WHERE_AT_LEAST(0x81) >> 2, from_97 = WHERE_AT_LEAST(0x97) >> 2;
+    const uint64_t from_a1 = WHERE_AT_LEAST(0xA1) >> 2, is_bb = WHERE_EQUAL(0xBB) >> 2;
+    letters |= e3 & ((WHERE_EQUAL(0x81) >> 1 & from_81) | (WHERE_EQUAL(0x82) >> 1 & (~from_97 | from_a1)) |
+                     (WHERE_EQUAL(0x83) >> 1 & ~is_bb));
+  }
+  const uint64_t d0 = WHERE_EQUAL(0xD0) & has_second, d1 = WHERE_EQUAL(0xD1) & has_second;
+  if (d0 | d1) {
+    // U+0400...042F, and 0430...045F: Cyrillic.
+    const uint64_t from_b0 = WHERE_AT_LEAST(0xB0) >> 1, from_a0 = WHERE_AT_LEAST(0xA0) >> 1;
+    upper |= d0 & ~from_b0;
+    lower |= (d0 & from_b0) | (d1 & ~from_a0);
+  }
+  const uint64_t c3 = WHERE_EQUAL(0xC3) & has_second;
+  if (c3) {
+    // U+00C0...00FF, less two signs: Latin.
+    const uint64_t from_9f = WHERE_AT_LEAST(0x9F) >> 1;
+    upper |= c3 & ~from_9f & ~(WHERE_EQUAL(0x97) >> 1);
+    lower |= c3 & from_9f & ~(WHERE_EQUAL(0xB7) >> 1);
+  }
+  const uint64_t d8 = WHERE_EQUAL(0xD8) & has_second, d9 = WHERE_EQUAL(0xD9) & has_second;
+  if (d8 | d9) {
+    // U+0620...063F and 0640...064A: Arabic.
+    letters |= (d8 & WHERE_AT_LEAST(0xA0) >> 1) | (d9 & ~(WHERE_AT_LEAST(0x8B) >> 1));
+  }
+  const uint64_t e0 = WHERE_EQUAL(0xE0) & has_third;
+  if (e0) {
+    // U+0904...0939; 093E...093F and 0940...094D: Devanagari.
+    const uint64_t a4 = e0 & WHERE_EQUAL(0xA4) >> 1, a5 = e0 & WHERE_EQUAL(0xA5) >> 1;
+    letters |= a4 & WHERE_AT_LEAST(0x84) >> 2 & ~(WHERE_AT_LEAST(0xBA) >> 2);
+    marks |= (a4 & WHERE_AT_LEAST(0xBE) >> 2) | (a5 & ~(WHERE_AT_LEAST(0x8E) >> 2));
+  }
+  first->letter = letters | upper | lower;
+  if (wants & WANT_CASES) {
+    first->upper = upper;
+    first->lower = lower;
+    first->mark = marks;
+  }
+  return first->letter | marks;
+#else
+  (void)bytes, (void)masks, (void)first, (void)wants;
+  return 0;
+#endif
+}
+
+#undef WHERE
+#undef WHERE_EQUAL
+#undef WHERE_AT_LEAST
 #undef PART
 #undef OPERATION
 #undef LOAD

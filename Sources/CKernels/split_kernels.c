@@ -80,19 +80,20 @@ static inline uint64_t spread(uint64_t first, uint64_t three, uint64_t four, uin
   return all;
 }
 
-// Gives the bytes beyond ASCII their classes. `text` is where the 64 bytes begin in the text.
+// Gives the bytes beyond ASCII their classes. `text` is where the 64 bytes begin in the text; `first` has the classes of
+// the characters whose first bytes are `known`.
 static inline __attribute__((always_inline)) void class_long_characters(
-    split_reader *reader, const uint8_t *text, split_masks *masks, unsigned wants) {
+    split_reader *reader, const uint8_t *text, split_masks *masks, split_masks first, uint64_t known,
+    unsigned wants) {
   // Valid UTF-8 has the bytes that the first one promises.
   const uint64_t lead = masks->long_byte & ~masks->continuation;
   const uint64_t three = lead & masks->from_e0, four = lead & masks->from_f0;
-  split_masks first = {0};
-  for (uint64_t bits = lead & ~three; bits; bits &= bits - 1) {
+  for (uint64_t bits = lead & ~three & ~known; bits; bits &= bits - 1) {
     const unsigned offset = (unsigned)__builtin_ctzll(bits);
     const uint8_t *bytes = text + offset;
     note(&first, kind_of((uint32_t)(bytes[0] & 0x1F) << 6 | (bytes[1] & 0x3F)), offset, wants);
   }
-  for (uint64_t bits = three & ~four; bits; bits &= bits - 1) {
+  for (uint64_t bits = three & ~four & ~known; bits; bits &= bits - 1) {
     const unsigned offset = (unsigned)__builtin_ctzll(bits);
     const uint8_t *bytes = text + offset;
     const uint32_t scalar = (uint32_t)(bytes[0] & 0x0F) << 12 | (uint32_t)(bytes[1] & 0x3F) << 6 |
@@ -195,7 +196,7 @@ static inline uint64_t after(uint64_t bits, uint64_t before) { return bits << 1 
 #undef KERNEL
 #pragma clang attribute pop
 
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi2,bmi,bmi2,lzcnt,popcnt"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,bmi,bmi2,lzcnt,popcnt"))), apply_to = function)
 #define KERNEL(name) name##_avx512
 #define CLASSIFY_AVX512
 #include "split_classify.h"
@@ -222,7 +223,7 @@ int split_best_level(void) {
   __builtin_cpu_init();
   if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("bmi2")) return SPLIT_BASELINE;
   if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512vbmi2"))
+      __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vbmi2"))
     return SPLIT_AVX512;
   return SPLIT_AVX2;
 #else

@@ -18,6 +18,15 @@ extern const uint8_t scalar_class_blocks[];
 // from bit 1024 on, for 4,096 at a time of all. What the first two bytes in UTF-8 say is which group it is.
 extern const uint64_t scalar_unsettled_groups[];
 
+// A bit for each scalar of up to two bytes in UTF-8, and for each of three bytes whose first is one of
+// `scalar_bits_leads`: for one kind after the other, whether it is of that kind. Of those areas one follows the other. Where
+// three bytes begin with E4 (but not E4 B7), E5 to E9, EB or EC all are letters without case.
+enum { SCALAR_BITS_LETTER, SCALAR_BITS_NUMBER_OR_SPACE, SCALAR_BITS_UPPER, SCALAR_BITS_LOWER, SCALAR_BITS_MARK };
+enum { SCALAR_BITS_KINDS = 5, SCALAR_BITS_AREAS = 6 };
+static const uint8_t scalar_bits_leads[SCALAR_BITS_AREAS] = {0xE0, 0xE1, 0xE2, 0xE3, 0xEA, 0xED};
+extern const uint8_t scalar_bits_two[SCALAR_BITS_KINDS * 256];
+extern const uint8_t scalar_bits_three[SCALAR_BITS_AREAS * SCALAR_BITS_KINDS * 512];
+
 // The class byte of a scalar; what lies beyond U+10FFFF is unassigned and unsettled.
 static inline uint8_t scalar_class(uint32_t scalar) {
   if (scalar > 0x10FFFF) return 29 | SCALAR_CLASS_UNSETTLED;

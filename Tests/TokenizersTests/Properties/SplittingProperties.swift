@@ -81,6 +81,30 @@ import Testing
     }
   }
 
+  /// Every scalar, alone and beside others like it, wherever in 64 bytes: kernels tell most of those beyond ASCII by their
+  /// bytes and the plain one all of them by the table.
+  @Test(.tags(.slow), arguments: coveringPatterns)
+  func kernelsClassEveryScalarAsThePlainOneDoes(pattern: SplitPattern) throws {
+    let plain = try #require(MaskScanner(pattern, level: .plain))
+    var texts: [[UInt8]] = []
+    for offset in [0, 1, 2, 3] {
+      var text = [UInt8](repeating: 0x78, count: offset)
+      for value in UInt32(0x80)...0x1_FFFF {
+        guard let scalar = Unicode.Scalar(value) else { continue }
+        let bytes = Array(String(Character(scalar)).utf8)
+        text += offset == 0 ? bytes : bytes + [offset == 1 ? 0x41 : 0x20] + bytes + bytes
+      }
+      texts.append(text)
+    }
+    for level in MaskScanner.Level.allCases where level != .plain {
+      guard let scanner = MaskScanner(pattern, level: level) else { continue }
+      for text in texts {
+        let expected = try ends(of: text, by: plain)
+        #expect(difference(text, try ends(of: text, by: scanner), expected) == "", "\(level)")
+      }
+    }
+  }
+
   @Test(arguments: UInt64(1)...60)
   func theLibrarysClassesAgreeOnSettledText(seed: UInt64) throws {
     var generator = TextGenerator(seed: seed)
