@@ -106,12 +106,16 @@ static inline __attribute__((always_inline, no_sanitize("thread"))) size_t find_
     const uint64_t count = slot_high(slot) >> 60;
     if (__builtin_expect(offset != NEITHER, 1) && __builtin_expect(count < SLOT_CLAIMED, 1)) {
       ids = copy_inline(slot, count, ids, is_narrow);
-    } else {
-      output->ids = ids;
-      const int is_found = walk(search, output, index, is_narrow);
-      ids = output->ids;
-      if (!is_found) break;
+      continue;
     }
+    output->ids = ids;
+    if (offset != NEITHER && count == SLOT_IN_ARENA && copy_from_arena(search, index, slot->payload[0], output)) {
+      ids = output->ids;
+      continue;
+    }
+    const int is_found = walk(search, output, index, is_narrow);
+    ids = output->ids;
+    if (!is_found) break;
   }
   output->ids = ids;
   return index;
