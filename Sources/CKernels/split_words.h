@@ -61,25 +61,38 @@ static inline __attribute__((always_inline)) size_t KERNEL(words)(
     now.number = here.number;
     now.word = rules.words_by_case ? here.letter | here.mark : here.letter;
     now.other = ~(now.word | here.number | here.space);
-    const uint64_t after_other = after(now.other, before.other);
+    uint64_t is_hard = 0;
+    if (rules.digits > 1) is_hard |= here.number & here.long_byte;
+    uint64_t after_other = after(now.other, before.other);
 
     // Line ends behind visible characters are theirs. Adding the first bit of a run clears it.
     const uint64_t first_taken = here.line_end & (after_other | before.taken >> 63);
     now.taken = here.line_end & ~(here.line_end + first_taken);
+    if (rules.words_by_case) {
+      // Marks among visible characters.
+      is_hard |= after_other & here.mark;
+      if (here.slash & (after(here.line_end, before.line_end) | before.taken >> 63)) {
+        // Slashes behind those line ends go with them, line ends behind these too, and so on: within a run of both, all
+        // that is behind the first that is taken, by twice the distance in each step.
+        uint64_t both = here.line_end | here.slash;
+        now.taken = first_taken | (both & before.taken >> 63);
+        for (unsigned distance = 1; distance < 64; distance *= 2) {
+          now.taken |= both & now.taken << distance;
+          both &= both << distance;
+        }
+        now.other &= ~now.taken;
+        after_other = after(now.other, before.other);
+      }
+    }
     // White space of its own, and white space that is no line end.
     now.space = here.space & ~now.taken;
     now.inner_space = here.space & ~here.line_end;
 
-    uint64_t is_hard = 0;
-    if (rules.digits > 1) is_hard |= here.number & here.long_byte;
     if (rules.words_by_case) {
       // Neither upper nor lower case, and so both to the pattern: whether a word ends before upper case
       // that follows depends on what follows that.
       now.neutral = now.word & ~(here.upper | here.lower);
       is_hard |= after(now.neutral, before.neutral) & here.upper;
-      // Marks among visible characters; slashes that go with line ends.
-      is_hard |= after_other & here.mark;
-      is_hard |= after(now.taken, before.taken) & here.slash;
     }
 
     // White space begins, and its last character before something visible does.

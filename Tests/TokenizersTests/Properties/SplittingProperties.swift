@@ -81,6 +81,23 @@ import Testing
     }
   }
 
+  /// Slashes and line ends behind visible characters go with them in turn, over many times 64 bytes too.
+  @Test(arguments: UInt64(1)...40)
+  func slashesGoWithLineEnds(seed: UInt64) throws {
+    var random = SeededRandom(seed: seed)
+    for _ in 0..<60 {
+      let alphabet = random.pick([
+        ["/", "\n"], ["/", "\n", "/", "\n", "*"], ["/", "\r", "\n", "*", "a", " ", ";", "A", "1"],
+        ["//", "\n", " ", "x", "é", "\u{301}"],
+      ])
+      let count = 1 + random.below(random.pick([12, 70, 200]))
+      let text = Array((0..<count).map { _ in random.pick(alphabet) }.joined().utf8)
+      for splitter in try Self.splitters.get() {
+        try splitter.check(text, limits: [3, 1024], "seed \(seed)")
+      }
+    }
+  }
+
   /// Every scalar, alone and beside others like it, wherever in 64 bytes: kernels tell most of those beyond ASCII by their
   /// bytes and the plain one all of them by the table.
   @Test(.tags(.slow), arguments: coveringPatterns)
