@@ -55,12 +55,15 @@ static void KERNEL(fill)(const pre_token_batch *batch, const pre_token_cache *ca
 
 static inline __attribute__((always_inline)) size_t KERNEL(find_ids)(const key_search search, key_output *output,
                                                                      size_t index, const int is_narrow) {
-  char *slots = (char *)search.cache->slots;
+  // Copies: behind an atomic load a compiler reads the fields again.
+  const char *slots = (const char *)search.cache->slots;
+  const pre_token_key *keys = search.keys;
+  const uint32_t *places = search.places;
   uint32_t *ids = output->ids;
   for (const size_t n = search.batch->n; index < n; index++) {
-    const uint64_t low = search.keys[index].low, high = search.keys[index].high;
+    const uint64_t low = keys[index].low, high = keys[index].high;
     // In bytes: an index would have to be multiplied each time.
-    const pre_token_slot *slot = (const pre_token_slot *)(slots + search.places[index]);
+    const pre_token_slot *slot = (const pre_token_slot *)(slots + places[index]);
     const uint64_t difference = slot_high(slot) ^ high;
     if (__builtin_expect(((slot_low(slot) ^ low) | difference << 4) == 0 && difference >> 60 < SLOT_CLAIMED, 1)) {
       ids = copy_inline(slot, difference >> 60, ids, is_narrow);
