@@ -75,6 +75,30 @@ struct PreparedVocabularyTests {
     }
   }
 
+  /// A table that was read as it lies in memory had no merges to those who asked how many, and the automaton that
+  /// merges long pre-tokens of few characters ended the program.
+  @Test func longPreTokensOfAPreparedVocabulary() throws {
+    try ScratchFolder.with { scratch in
+      let folder = Fixtures.path("vocabs/gpt2")
+      let (name, bytes) = try PreparedVocabulary.make(folder: folder)
+      try scratch.write(bytes, to: name)
+      let plain = try Tokenizer(contentsOf: folder, prepared: [])
+      let prepared = try Tokenizer(contentsOf: folder, prepared: [scratch.path])
+      let tables = try [plain, prepared].map { try #require($0.model as? BPEModel).mergeTable }
+      #expect(tables[0].mergeCount == 50_000)
+      #expect(tables[1].mergeCount == 50_000)
+      for alphabet in ["0123456789", "abcdefghijklmnopqrstuvwxyz", "日本語中文字漢", "!"] {
+        var random = SeededRandom(seed: 3)
+        let characters = Array(alphabet)
+        let text = Array(
+          String((0..<120_000).map { _ in random.pick(characters) }).utf8)
+        let ids = try plain.encode(text.span)
+        #expect(try prepared.encode(text.span) == ids)
+        #expect(try prepared.decode(ids) == String(decoding: text, as: UTF8.self))
+      }
+    }
+  }
+
   @Test func theSameTokenizerOfGPT2() throws {
     let folder = Fixtures.path("vocabs/gpt2")
     try ScratchFolder.with { scratch in

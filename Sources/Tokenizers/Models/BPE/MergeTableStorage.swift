@@ -29,7 +29,7 @@ internal import CKernels
   private let bits: UInt64
   /// The rank of each pair of bytes, the left byte in the high half of the index.
   private let rankOfBytes: UnsafeMutablePointer<UInt32>
-  /// The symbol that the merge of each rank makes.
+  /// The symbol that the merge of each rank makes; of a table that was made before none, since its merges are in order.
   private let merged: [UInt32]
   /// The token of each symbol.
   private let tokens: [TokenID]
@@ -87,6 +87,7 @@ internal import CKernels
     self.merged = merged
     tokens = numbering.tokens
     symbolCount = tokens.count
+    mergeCount = merges.count
     if let duplicate { throw .duplicateMerge(rank: duplicate) }
     guard tokens.count <= Self.largestSymbolCount else { throw .tooManyMerges }
   }
@@ -115,6 +116,7 @@ internal import CKernels
     merged = []
     tokens = idOfByte
     symbolCount = 256 + mergeCount
+    self.mergeCount = mergeCount
     inOrder = true
     let room = unsafe UnsafeMutableRawBufferPointer(start: memory.base, count: byteCount)
     unsafe HugePages.populateHuge(room)
@@ -123,6 +125,8 @@ internal import CKernels
 
   /// How many tokens take part in merges, bytes included: symbols are the numbers below.
   let symbolCount: Int
+  /// How many merges there are: ranks are the numbers below.
+  let mergeCount: Int
 
   /// Bytes of both tables.
   static func byteCount(bits: UInt64) -> Int {
@@ -158,9 +162,6 @@ internal import CKernels
     }
     return bad == 0 && badRanks == 0 && taken == limit
   }
-
-  /// How many merges there are: ranks are the numbers below.
-  var mergeCount: Int { merged.count }
 
   /// Calls `body` with the tables' addresses, which are valid until it returns.
   @inline(__always)
