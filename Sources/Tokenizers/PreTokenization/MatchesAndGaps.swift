@@ -58,8 +58,9 @@ struct MatchesAndGaps {
       room -= ends.count - before
       // Looking for a next match that touches in vain costs as much as finding it.
       if manner == .touching, calls >= Self.trial, matches < 2 * calls {
-        form.triesTouching = false
         manner = try mannerOfGaps()
+        // That finds those that touch as well, in texts to come.
+        if manner == .gapped { form.triesTouching = false }
         matcher = try makeMatcher()
       }
     }

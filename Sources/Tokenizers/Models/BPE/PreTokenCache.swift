@@ -6,6 +6,9 @@
 @safe final class PreTokenCache: @unchecked Sendable {
   /// Pre-tokens that a user looks up before it leaves the table.
   static let group = 4096
+  /// From so many bytes on, a table of about the right size is made at once; a shorter text needs a small one, which has
+  /// soon grown.
+  private static let worthSizing = 1 << 20
 
   let hash: PreTokenHash
   let users: Int
@@ -52,7 +55,7 @@
   /// knows, or with a table of about the size that it will have, so that it need not grow while all wait.
   func expect(_ byteCount: Int, _ seeds: PreTokenSeeds) {
     lock.withAll {
-      guard storage.isEmpty, byteCount >= PreTokenSeeds.worthCopying / 2 else { return }
+      guard storage.isEmpty, byteCount >= Self.worthSizing else { return }
       if byteCount >= PreTokenSeeds.worthCopying, let known = seeds.ifMade,
         known.storage.hash == hash
       {
