@@ -76,26 +76,25 @@ static inline __attribute__((always_inline)) uint64_t KERNEL(highest_bits)(PART 
 #endif
 
 #elif defined(CLASSIFY_PLAIN)
-// Eight bytes side by side in a word; what is told of a byte is its highest bit. Sums stay in their bytes, since
-// those bits are cleared first; what is more than ASCII is sorted out by IS_… at the end.
+// Eight bytes side by side in a word; what is told of a byte is its highest bit.
 #define EACH(byte) ((uint8_t)(byte) * 0x0101010101010101u)
-#define AT_LEAST(word, byte) (((word) & EACH(0x7F)) + EACH(0x80 - (byte)))
-#define BETWEEN(word, first, last) (AT_LEAST(word, first) & ~AT_LEAST(word, (last) + 1) & ~(word))
-#define EQUAL(word, byte) BETWEEN(word, byte, byte)
-#define IS_LETTER(word) BETWEEN((word) | EACH(0x20), 'a', 'z')
-#define IS_NUMBER(word) BETWEEN(word, '0', '9')
-#define IS_BLANK(word) EQUAL(word, ' ')
-#define IS_SPACE(word) (BETWEEN(word, 9, 13) | IS_BLANK(word))
-#define IS_APOSTROPHE(word) EQUAL(word, '\'')
-#define IS_LONG(word) (word)
 #define IS_CONTINUATION(word) ((word) & ~((word) << 1))
 #define IS_FROM_E0(word) ((word) & (word) << 1 & (word) << 2)
 #define IS_FROM_F0(word) (IS_FROM_E0(word) & (word) << 3)
-#define IS_LINE_END(word) (EQUAL(word, '\n') | EQUAL(word, '\r'))
-#define IS_SLASH(word) EQUAL(word, '/')
-#define IS_UPPER(word) BETWEEN(word, 'A', 'Z')
 // The highest bits of the eight bytes side by side: the factor brings each to its place in the highest byte.
 #define WORD_BITS(is) (((is(word) & EACH(0x80)) >> 7) * 0x0102040810204080u >> 56 << index)
+
+// What a byte is, a byte of a word for each class: eight such words, each added to twice the sum of those
+// before, are eight bits of each class side by side.
+enum { OF_LETTER, OF_UPPER_OR_SLASH, OF_NUMBER, OF_BLANK, OF_SPACE, OF_LINE_END, OF_APOSTROPHE, OF_LONG };
+#define IS(of) (1ull << 8 * (of))
+static const uint64_t KERNEL(classes_of_byte)[256] = {
+    [9] = IS(OF_SPACE), [11 ... 12] = IS(OF_SPACE),
+    ['\n'] = IS(OF_SPACE) | IS(OF_LINE_END), ['\r'] = IS(OF_SPACE) | IS(OF_LINE_END),
+    [' '] = IS(OF_SPACE) | IS(OF_BLANK), ['\''] = IS(OF_APOSTROPHE), ['/'] = IS(OF_UPPER_OR_SLASH),
+    ['0' ... '9'] = IS(OF_NUMBER), ['A' ... 'Z'] = IS(OF_LETTER) | IS(OF_UPPER_OR_SLASH),
+    ['a' ... 'z'] = IS(OF_LETTER), [0x80 ... 0xFF] = IS(OF_LONG)};
+#undef IS
 #endif
 
 // The classes of ASCII in 64 bytes, and which bytes are not ASCII.
@@ -156,33 +155,57 @@ static inline __attribute__((always_inline)) void KERNEL(classify)(const uint8_t
     masks->mark = 0;
   }
 #else
-  *masks = (split_masks){0};
-  // Left as it is: vectors have no multiplication of 64 bits.
+  uint64_t classes[8];
+#pragma clang loop unroll(full)
+  for (unsigned part = 0; part < 8; part++) {
+    const uint8_t *eight = bytes + 8 * part;
+    uint64_t sum = 0;
+#pragma clang loop unroll(full)
+    for (unsigned index = 8; index-- > 0;) sum = 2 * sum + KERNEL(classes_of_byte)[eight[index]];
+    // Does nothing, but keeps what follows in words: put together to vectors they would wait for memory.
+    __asm__("" : "+r"(sum));
+    classes[part] = sum;
+  }
+  // The bytes of eight words as a square, mirrored at its diagonal: halves, then quarters, then bytes change places.
+#define CHANGE_PLACES(distance, kept)                                                            \
+  for (unsigned one = 0; one < 8; one++) {                                                       \
+    if (one & (distance)) continue;                                                              \
+    const uint64_t first = classes[one], second = classes[one + (distance)];                     \
+    classes[one] = (first & (kept)) | (second & (kept)) << 8 * (distance);                       \
+    classes[one + (distance)] = (first >> 8 * (distance) & (kept)) | (second & ~(uint64_t)(kept)); \
+  }
+  CHANGE_PLACES(4, 0x00000000FFFFFFFFu)
+  CHANGE_PLACES(2, 0x0000FFFF0000FFFFu)
+  CHANGE_PLACES(1, 0x00FF00FF00FF00FFu)
+#undef CHANGE_PLACES
+  masks->letter = classes[OF_LETTER];
+  masks->number = classes[OF_NUMBER];
+  masks->blank = classes[OF_BLANK];
+  masks->space = classes[OF_SPACE];
+  masks->apostrophe = classes[OF_APOSTROPHE];
+  masks->long_byte = classes[OF_LONG];
+  masks->continuation = masks->from_e0 = masks->from_f0 = 0;
+  if (masks->long_byte) {
+    // Left as it is: vectors have no multiplication of 64 bits.
 #pragma clang loop vectorize(disable) unroll(disable)
-  for (unsigned index = 0; index < 64; index += 8) {
-    uint64_t word;
-    memcpy(&word, bytes + index, 8);
+    for (unsigned index = 0; index < 64; index += 8) {
+      uint64_t word;
+      memcpy(&word, bytes + index, 8);
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    word = __builtin_bswap64(word);
+      word = __builtin_bswap64(word);
 #endif
-    masks->letter |= WORD_BITS(IS_LETTER);
-    masks->number |= WORD_BITS(IS_NUMBER);
-    masks->blank |= WORD_BITS(IS_BLANK);
-    masks->space |= WORD_BITS(IS_SPACE);
-    masks->apostrophe |= WORD_BITS(IS_APOSTROPHE);
-    if (word & EACH(0x80)) {
-      masks->long_byte |= WORD_BITS(IS_LONG);
       masks->continuation |= WORD_BITS(IS_CONTINUATION);
       masks->from_e0 |= WORD_BITS(IS_FROM_E0);
       masks->from_f0 |= WORD_BITS(IS_FROM_F0);
     }
-    if (wants & WANT_LINE_ENDS) masks->line_end |= WORD_BITS(IS_LINE_END);
-    if (wants & WANT_CASES) {
-      masks->slash |= WORD_BITS(IS_SLASH);
-      masks->upper |= WORD_BITS(IS_UPPER);
-    }
   }
-  if (wants & WANT_CASES) masks->lower = masks->letter & ~masks->upper;
+  if (wants & WANT_LINE_ENDS) masks->line_end = classes[OF_LINE_END];
+  if (wants & WANT_CASES) {
+    masks->upper = classes[OF_UPPER_OR_SLASH] & masks->letter;
+    masks->slash = classes[OF_UPPER_OR_SLASH] & ~masks->letter;
+    masks->lower = masks->letter & ~masks->upper;
+    masks->mark = 0;
+  }
 #endif
 }
 

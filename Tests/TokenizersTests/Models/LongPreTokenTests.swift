@@ -103,7 +103,8 @@ struct LongPreTokenTests {
   private func tightLimits(_ random: inout SeededRandom) -> MergeAutomaton.Limits {
     MergeAutomaton.Limits(
       states: random.pick([4, 8, 64, 1024]), chunk: 1 + random.below(40),
-      credit: random.pick([0, 20, 1000, 1 << 20]))
+      credit: random.pick([0, 20, 1000, 1 << 20]), patience: 1 + random.below(8),
+      quarter: 1 + random.below(12), traced: 1 + random.below(8))
   }
 
   private func encodeByHeap(_ bytes: [UInt8], _ model: BPEModel) -> [TokenID] {
@@ -277,6 +278,77 @@ struct LongPreTokenTests {
           #expect(
             found == (naive.encode(bytes) == [leftID, rightID]), "seed \(seed): \(escaped(bytes))")
         }
+      }
+    }
+  }
+
+  /// Rows of bits say of all tokens what looking at each says, when there are fewer rows than classes too.
+  @Test(.tags(.property), arguments: [1, 1 << 20])
+  func rowsOfClassesEqualTheObviousWay(_ rowBytes: Int) throws {
+    var models: [BPEModel] = []
+    for seed in 0..<60 as Range<UInt64> {
+      var random = SeededRandom(seed: seed)
+      models.append(try model(&random, isOrderly: true))
+    }
+    models.append(try #require(try SmallTokenizers.bpe(.none).model as? BPEModel))
+    for (number, model) in models.enumerated() {
+      let tables = try #require(backtracking(model))
+      var classes = MergeClasses(tables, model.mergeTable, rowBytes: rowBytes)
+      let trie = tables.trie
+      for left in trie.sorted {
+        let leftClass = classes.of(left)
+        let expected = trie.sorted.map { classes.mayStand(leftClass, $0) }
+        // So many times that a row is made on the way.
+        let stands = trie.sorted.map { classes.stands(leftClass, $0) }
+        #expect(stands == expected, "model \(number)")
+        for first in stride(from: 0, to: trie.sorted.count, by: 17) {
+          let count = min(1 + (first + Int(left)) % 62, trie.sorted.count - first)
+          let found = classes.standing(
+            leftClass, .init(first: UInt32(first), count: UInt32(count), depth: 1))
+          let bits = (0..<count).reduce(UInt64(0)) {
+            $0 | (expected[first + $1] ? 1 : 0) << UInt64($1)
+          }
+          #expect(found == bits, "model \(number)")
+        }
+      }
+      let all = classes.standing(MergeClasses.start, .init(first: 0, count: 62, depth: 1))
+      #expect(all == 1 << 62 - 1)
+    }
+  }
+
+  /// Steps stay where they are while bytes come that were never there, up to the last of the 256.
+  @Test
+  func stepTablesOfAllBytes() {
+    var random = SeededRandom(seed: 5)
+    for stateCount in [1, 2, 19] {
+      var table = StepTable(stateLimit: stateCount)
+      // The next state and the high half of each step; 0 where there is none.
+      var expected = [[(next: Int, half: UInt64)]](
+        repeating: Array(repeating: (0, 0), count: 256), count: stateCount)
+      var bytes = Array(UInt8.min...UInt8.max)
+      for index in bytes.indices { bytes.swapAt(index, random.below(256)) }
+      for (number, byte) in bytes.enumerated() {
+        let (before, _) = (table.hasColumn(for: byte), table.addColumn(for: byte, stateCount: stateCount))
+        let after = table.hasColumn(for: byte)
+        #expect(!before && after)
+        let state = random.below(stateCount)
+        let step = (next: random.below(stateCount), half: UInt64(1 + random.below(1 << 20)))
+        table.set(state, byte, UInt64(table.row(of: step.next)) | step.half << 32)
+        expected[state][Int(byte)] = step
+        if number % 15 != 0, number != 255 { continue }
+        for known in bytes {
+          for state in 0..<stateCount {
+            let word = unsafe table.view.step(from: table.row(of: state), known)
+            let next = table.state(ofRow: Int(word & 0xFFFF_FFFF))
+            let step = expected[state][Int(known)]
+            #expect(word >> 32 == step.half && next == step.next, "\(number + 1) bytes")
+          }
+        }
+      }
+      table.removeAll(stateCount: stateCount)
+      for byte in bytes {
+        let word = unsafe table.view.step(from: table.row(of: stateCount - 1), byte)
+        #expect(word == 0)
       }
     }
   }

@@ -25,7 +25,7 @@ final class LongMergeTables: Sendable {
       else { return nil }
       self.tree = tree
       self.trie = trie
-      merges = MergesByLeftPart(tree, model.mergeTable)
+      merges = MergesByLeftPart(tree, model.mergeTable, trie)
       hasAutomaton = tree.nodes.allSatisfy { $0.length <= MergeAutomaton.longestToken }
     }
   }

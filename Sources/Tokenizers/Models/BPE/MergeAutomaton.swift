@@ -27,13 +27,19 @@ struct MergeAutomaton: ~Copyable {
 
   /// What it may take; tests ask for less.
   struct Limits {
-    /// States that there is memory for, at 2 KiB each; when they are used up all are forgotten.
+    /// States that there is memory for, at up to 2 KiB each; when they are used up all are forgotten.
     var states = 1 << 13
     /// Steps between two looks for tokens that are settled.
     var chunk = 1 << 14
     /// How many steps that were never made before may be made at first; each costs as much as some bytes by
     /// backtracking. What is merged adds to it.
     var credit = 1 << 15
+    /// After so many steps of which none is new, walks go on side by side.
+    var patience = 1 << 8
+    /// How far each goes at most, and within how many bytes one that began with a guess is to be in the same
+    /// state as one that did not.
+    var quarter = 1 << 12
+    var traced = 1 << 6
   }
 
   /// The first bytes of a pre-token show whether its steps come again. Of the fourth 2 KiB random letters make four
@@ -51,24 +57,29 @@ struct MergeAutomaton: ~Copyable {
   private let tables: LongMergeTables.Tables
   private let mergeTable: MergeTableStorage
   private var classes: MergeClasses
-  /// Sets of few tokens that may stand beside a class, by node and class.
-  private var sets: [UInt64: UInt64] = [:]
 
-  /// For each state 256 words, one for each byte: the number of the next state's first word in the low half, the
-  /// last token and its length in the high one; 0 if not known yet. State 0 is none.
-  private let rows: ZeroedMemory
+  /// A word for each state and byte: in its high half the last token and its length. State 0 is none.
+  private var steps: StepTable
   /// The entries of all states, and where those of each begin.
   private var entries: [Entry] = []
   private var starts: [Int] = [0, 0]
   /// Scratch for the entries of one state.
   private var followed: [Entry] = []
-  /// A hash table of states.
-  private var slots: [UInt32] = []
+  /// A hash table of states, with bits of their hashes.
+  private var slots: [Slot]
+
+  private struct Slot {
+    var state: UInt32 = 0
+    var check: UInt32 = 0
+  }
+
   /// The last token of what was merged.
   private(set) var lastToken = MergeTree.none
   private let limits: Limits
   /// How many steps that were never made before may still be made.
   private var credit: Int
+  /// Steps since the last one that had never been made.
+  private var sinceNew = 0
 
   init(
     _ tables: LongMergeTables.Tables, _ mergeTable: MergeTableStorage, limits: Limits = Limits()
@@ -78,8 +89,9 @@ struct MergeAutomaton: ~Copyable {
     credit = limits.credit
     self.mergeTable = mergeTable
     classes = MergeClasses(tables, mergeTable)
-    rows = ZeroedMemory(byteCount: limits.states << 8 * 8)
-    slots = [UInt32](repeating: 0, count: 2 * limits.states)
+    // One more, since they are numbered from 1.
+    steps = StepTable(stateLimit: limits.states + 1)
+    slots = [Slot](repeating: Slot(), count: 2 * limits.states)
   }
 
   /// Appends the ids of a pre-token, or of its beginning if too many of its steps have never been made before.
@@ -91,7 +103,7 @@ struct MergeAutomaton: ~Copyable {
     credit += min(bytes.count >> 6, Self.largestCredit)
     if bytes.isEmpty || credit < 0 { return 0 }
     var path = Path(room: limits.chunk)
-    var row = state(of: [Entry(base: tables.trie.rootBase, next: UInt64(MergeClasses.start))])
+    var row = self.row(of: startState)
     var position = 0
     var windows = 0
     while true {
@@ -111,6 +123,99 @@ struct MergeAutomaton: ~Copyable {
     }
     emit(&path, to: position, into: &output)
     return position
+  }
+
+  /// What there is before a text.
+  private var startState: [Entry] {
+    [Entry(base: tables.trie.rootBase, next: UInt64(MergeClasses.start))]
+  }
+
+  /// Four walks side by side.
+  @safe private struct Walks: ~Copyable {
+    /// How many bytes each has gone.
+    private(set) var done = 0
+    private var rows: (Int, Int, Int, Int)
+    /// The rows of the second, third and fourth after each of the first bytes.
+    private let trace: UnsafeMutablePointer<UInt32>
+    private let count: Int
+
+    /// - Parameters:
+    ///   - row: Where the first begins.
+    ///   - start: Where the others do.
+    ///   - count: Of how many bytes the rows are kept.
+    init(row: Int, start: Int, keeping count: Int) {
+      rows = (row, start, start, start)
+      self.count = count
+      unsafe trace = .allocate(capacity: 3 * count)
+      unsafe trace.initialize(repeating: 0, count: 3 * count)
+    }
+
+    deinit { unsafe trace.deallocate() }
+
+    /// Where a walk is.
+    func row(of walk: Int) -> Int {
+      walk < 2 ? walk == 0 ? rows.0 : rows.1 : walk == 2 ? rows.2 : rows.3
+    }
+
+    /// Where one of the last three was after one of its first bytes.
+    func row(of walk: Int, after offset: Int) -> Int {
+      precondition(offset < count && (1..<4).contains(walk))
+      return Int(unsafe trace[(walk - 1) * count + offset])
+    }
+
+    /// Goes on until each has gone a quarter, the first of which begins at `first`, or one of them is at a step that
+    /// was never made.
+    mutating func go(
+      _ bytes: Span<UInt8>, from first: Int, _ quarter: Int, _ view: StepTable.View,
+      to path: borrowing Path
+    ) {
+      precondition(count <= quarter)
+      precondition(first >= path.start && first + 4 * quarter <= bytes.count)
+      precondition(first + 4 * quarter - path.start <= path.room)
+      unsafe bytes.withUnsafeBufferPointer { text in
+        guard let text = text.baseAddress else { return }
+        // The four quarters lie within the bytes and within the room.
+        let words = unsafe path.words + (first - path.start)
+        if done < count { unsafe go(text + first, quarter, to: count, true, view, words) }
+        if done >= count { unsafe go(text + first, quarter, to: quarter, false, view, words) }
+      }
+    }
+
+    @inline(__always)
+    private mutating func go(
+      _ text: UnsafePointer<UInt8>, _ quarter: Int, to end: Int, _ isKept: Bool,
+      _ view: StepTable.View, _ words: UnsafeMutablePointer<UInt32>
+    ) {
+      var (a, b, c, d) = rows
+      var place = done
+      while place < end {
+        let (one, two) = unsafe (
+          view.step(from: a, text[place]), view.step(from: b, text[place &+ quarter])
+        )
+        let (three, four) = unsafe (
+          view.step(from: c, text[place &+ 2 &* quarter]),
+          view.step(from: d, text[place &+ 3 &* quarter])
+        )
+        if one == 0 || two == 0 || three == 0 || four == 0 { break }
+        a = Int(truncatingIfNeeded: one & 0xFFFF_FFFF)
+        b = Int(truncatingIfNeeded: two & 0xFFFF_FFFF)
+        c = Int(truncatingIfNeeded: three & 0xFFFF_FFFF)
+        d = Int(truncatingIfNeeded: four & 0xFFFF_FFFF)
+        unsafe words[place] = UInt32(truncatingIfNeeded: one &>> 32)
+        unsafe words[place &+ quarter] = UInt32(truncatingIfNeeded: two &>> 32)
+        unsafe words[place &+ 2 &* quarter] = UInt32(truncatingIfNeeded: three &>> 32)
+        unsafe words[place &+ 3 &* quarter] = UInt32(truncatingIfNeeded: four &>> 32)
+        if isKept {
+          // Below the count of those that are kept.
+          unsafe trace[place] = UInt32(truncatingIfNeeded: b)
+          unsafe trace[place &+ count] = UInt32(truncatingIfNeeded: c)
+          unsafe trace[place &+ 2 &* count] = UInt32(truncatingIfNeeded: d)
+        }
+        place &+= 1
+      }
+      done = place
+      rows = (a, b, c, d)
+    }
   }
 
   /// The last tokens on the way through a text, from a boundary on that is there whatever follows.
@@ -142,6 +247,14 @@ struct MergeAutomaton: ~Copyable {
       unsafe ids.deallocate()
     }
 
+    /// Notes the last token behind the byte at a place.
+    @inline(__always)
+    func set(_ word: UInt32, at place: Int) {
+      precondition(place >= start && place - start < room)
+      // Within the room.
+      unsafe words[place - start] = word
+    }
+
     /// How long the last token at a place is; every place on a way back has one.
     @inline(__always)
     func length(at place: Int) -> Int {
@@ -163,31 +276,120 @@ struct MergeAutomaton: ~Copyable {
     precondition(position >= path.start && stop <= bytes.count && stop - path.start <= path.room)
     var missed = 0
     while position < stop {
-      let words = unsafe path.words - path.start
-      let steps = unsafe rows.base.assumingMemoryBound(to: UInt64.self)
-      let byte = unsafe bytes.withUnsafeBufferPointer { text in
-        var (place, current) = (position, row)
-        defer { (position, row) = (place, current) }
-        while place < stop {
-          // A state's first word and a byte number a word of the rows; places are below `stop`.
-          let byte = unsafe text[place]
-          let word = unsafe steps[current &+ Int(byte)]
-          if word == 0 { return byte }
-          current = Int(truncatingIfNeeded: word & 0xFFFF_FFFF)
-          unsafe words[place] = UInt32(truncatingIfNeeded: word &>> 32)
-          place &+= 1
-        }
-        return UInt8(0)
+      while sinceNew >= limits.patience, stop - position >= 4 * limits.traced {
+        missed += walkSideBySide(bytes, &position, stop, &row, &path)
       }
-      if position == stop { break }
+      let before = position
+      guard let byte = walk(bytes, &position, stop, &row, &path) else {
+        sinceNew += position - before
+        break
+      }
       let word = makeStep(from: row, byte)
       row = Int(word & 0xFFFF_FFFF)
-      // Below `stop`, so within the room.
-      unsafe words[position] = UInt32(truncatingIfNeeded: word >> 32)
+      path.set(UInt32(truncatingIfNeeded: word >> 32), at: position)
       position += 1
       missed += 1
+      sinceNew = 0
     }
     return missed
+  }
+
+  /// Goes on by steps that were made before: what a walk of any kind has to do.
+  ///
+  /// - Returns: The byte for which there is no step yet; nil at `stop`.
+  private func walk(
+    _ bytes: Span<UInt8>, _ position: inout Int, _ stop: Int, _ row: inout Int, _ path: inout Path
+  ) -> UInt8? {
+    let words = unsafe path.words - path.start
+    let view = unsafe steps.view
+    return unsafe bytes.withUnsafeBufferPointer { text in
+      var (place, current) = (position, row)
+      defer { (position, row) = (place, current) }
+      while place < stop {
+        // Places are below `stop`.
+        let byte = unsafe text[place]
+        let word = unsafe view.step(from: current, byte)
+        if word == 0 { return byte }
+        current = Int(truncatingIfNeeded: word & 0xFFFF_FFFF)
+        unsafe words[place] = UInt32(truncatingIfNeeded: word &>> 32)
+        place &+= 1
+      }
+      return nil
+    }
+  }
+
+  /// Goes on in four quarters of what lies before `stop`, as far as that goes.
+  ///
+  /// A step waits for the one before it, and four walks wait side by side. All but the first begin as if the text began
+  /// there: after some bytes such a walk is in the same states as one that comes from the quarter before, since
+  /// their last boundaries are the same. Whether it is shows when the walk before goes on into a quarter.
+  ///
+  /// - Returns: How many of the steps had never been made.
+  private mutating func walkSideBySide(
+    _ bytes: Span<UInt8>, _ position: inout Int, _ stop: Int, _ row: inout Int, _ path: inout Path
+  ) -> Int {
+    guard hasRoom else {
+      sinceNew = 0
+      return 0
+    }
+    let quarter = min((stop - position) / 4, limits.quarter)
+    let traced = min(limits.traced, quarter)
+    let start = self.row(of: startState)
+    var missed = 0
+    var walks = Walks(row: row, start: start, keeping: traced)
+    let first = position
+    while true {
+      unsafe walks.go(bytes, from: first, quarter, steps.view, to: path)
+      if walks.done == quarter { break }
+      // One at least is at a step that was never made. Making it is not to number the rows anew.
+      for walk in 0..<4 {
+        let byte = bytes[first + walk * quarter + walks.done]
+        if unsafe steps.view.step(from: walks.row(of: walk), byte) != 0 { continue }
+        guard hasRoom, steps.hasColumn(for: byte) else {
+          (position, row) = (first + walks.done, walks.row(of: 0))
+          sinceNew = 0
+          return missed
+        }
+        _ = makeStep(from: walks.row(of: walk), byte)
+        missed += 1
+      }
+    }
+    // A walk is right up to where the next one began. On from there until that one was in the same state.
+    (position, row) = (first + quarter, walks.row(of: 0))
+    for walk in 1..<4 {
+      guard catchUp(bytes, &position, traced, &row, path, walks, walk) else {
+        // It may be a text that never comes to the same states; not again soon.
+        sinceNew = -limits.chunk
+        return missed
+      }
+      (position, row) = (first + (walk + 1) * quarter, walks.row(of: walk))
+    }
+    if missed > quarter >> 3 { sinceNew = 0 }
+    return missed
+  }
+
+  /// Goes on from the beginning of a quarter until its own walk was in the same state.
+  ///
+  /// - Returns: Whether it was, within as many bytes as are known of it.
+  private func catchUp(
+    _ bytes: Span<UInt8>, _ position: inout Int, _ traced: Int, _ row: inout Int,
+    _ path: borrowing Path, _ walks: borrowing Walks, _ walk: Int
+  ) -> Bool {
+    for offset in 0..<traced {
+      let word = unsafe steps.view.step(from: row, bytes[position])
+      if word == 0 { return false }
+      row = Int(word & 0xFFFF_FFFF)
+      path.set(UInt32(truncatingIfNeeded: word >> 32), at: position)
+      position += 1
+      if walks.row(of: walk, after: offset) == row { return true }
+    }
+    return false
+  }
+
+  /// Whether a few states more may be added without forgetting all.
+  private var hasRoom: Bool {
+    starts.count + 4 <= limits.states
+      && entries.count + 4 * Int(Self.longestToken) <= Self.entryLimit
   }
 
   /// Appends the tokens before a boundary that each way on goes back to.
@@ -195,7 +397,7 @@ struct MergeAutomaton: ~Copyable {
     _ row: Int, _ position: Int, _ path: inout Path, into output: inout [TokenID]
   ) {
     // The places from which a token may have begun.
-    var places = entries(of: row >> 8).map { entry in
+    var places = entries(of: steps.state(ofRow: row)).map { entry in
       position - Int(tables.trie.family(of: entry.base).depth)
     }
     // The furthest ones go back a token at a time until all are the same.
@@ -247,51 +449,55 @@ struct MergeAutomaton: ~Copyable {
   @inline(never)
   private mutating func makeStep(from row: Int, _ byte: UInt8) -> UInt64 {
     let before = starts.count
-    let token = follow(row >> 8, byte)
+    let state = steps.state(ofRow: row)
+    steps.addColumn(for: byte, stateCount: before - 1)
+    let token = follow(state, byte)
     precondition(!followed.isEmpty, "no sequence of tokens spells these bytes")
     let length = token.map { tables.tree.nodes[Int($0)].length } ?? 0
-    let nextRow = state(of: followed)
     let last = (token ?? Self.noToken) | length << Self.symbolBits
-    let word = UInt64(nextRow) | UInt64(last) << 32
+    let word = UInt64(self.row(of: followed)) | UInt64(last) << 32
     // If all states were forgotten meanwhile, the one from which the step goes is no more.
-    if starts.count >= before {
-      // A state's first word and a byte.
-      unsafe rows.base.assumingMemoryBound(to: UInt64.self)[row + Int(byte)] = word
-    }
+    if starts.count >= before { steps.set(state, byte, word) }
     return word
   }
 
-  /// The number of the first word of the state with these entries, which is added if it is new.
-  private mutating func state(of wanted: [Entry]) -> Int {
+  /// The row of the state with these entries, which is added if it is new.
+  private mutating func row(of wanted: [Entry]) -> Int {
     var hash: UInt64 = 0
     for entry in wanted {
       hash = (hash ^ entry.next ^ UInt64(entry.base) << 32) &* 0x9E37_79B9_7F4A_7C15
       hash ^= hash >> 29
     }
+    let check = UInt32(truncatingIfNeeded: hash)
     var slot = Int(hash >> 40) & (slots.count - 1)
-    while slots[slot] != 0 {
-      let state = Int(slots[slot])
-      if entries(of: state).elementsEqual(wanted) { return state << 8 }
+    while slots[slot].state != 0 {
+      let state = Int(slots[slot].state)
+      if slots[slot].check == check, isEqual(state, wanted) { return steps.row(of: state) }
       slot = (slot + 1) & (slots.count - 1)
     }
     if starts.count > limits.states || entries.count + wanted.count > Self.entryLimit {
       forgetAll()
-      return state(of: wanted)
+      return row(of: wanted)
     }
     let state = starts.count - 1
     entries += wanted
     starts.append(entries.count)
-    slots[slot] = UInt32(state)
-    return state << 8
+    slots[slot] = Slot(state: UInt32(state), check: check)
+    return steps.row(of: state)
+  }
+
+  private func isEqual(_ state: Int, _ wanted: [Entry]) -> Bool {
+    let start = starts[state]
+    if starts[state + 1] - start != wanted.count { return false }
+    for index in wanted.indices where entries[start + index] != wanted[index] { return false }
+    return true
   }
 
   private mutating func forgetAll() {
-    // The rows of the states that there are.
-    unsafe rows.base.initializeMemory(
-      as: UInt8.self, repeating: 0, count: (starts.count - 1) << 8 * 8)
+    steps.removeAll(stateCount: starts.count - 1)
     entries.removeAll(keepingCapacity: true)
     starts = [0, 0]
-    for slot in slots.indices { slots[slot] = 0 }
+    for slot in slots.indices { slots[slot] = Slot() }
   }
 }
 
@@ -314,9 +520,9 @@ extension MergeAutomaton {
   }
 
   /// Whether a token below an entry's node may stand beside the last token at the entry's place.
-  private func mayStand(_ entry: Entry, _ token: UInt32) -> Bool {
+  private mutating func mayStand(_ entry: Entry, _ token: UInt32) -> Bool {
     if entry.next & Entry.isSet == 0 {
-      return classes.mayStand(UInt32(entry.next), token)
+      return classes.stands(UInt32(entry.next), token)
     }
     let first = tables.trie.family(of: entry.base).first
     return entry.next >> UInt64(tables.trie.places[Int(token)] - first) & 1 != 0
@@ -332,23 +538,8 @@ extension MergeAutomaton {
       let skipped = family.first - tables.trie.family(of: entry.base).first
       set = (entry.next & ~Entry.isSet) >> UInt64(skipped) & (1 << UInt64(family.count) - 1)
     } else {
-      set = self.set(UInt32(entry.next), base, family)
+      set = classes.standing(UInt32(entry.next), family)
     }
     return set == 0 ? nil : Entry(base: base, next: set | Entry.isSet)
-  }
-
-  /// Which of the few tokens below a node may stand beside tokens of a class.
-  private mutating func set(
-    _ leftClass: UInt32, _ base: UInt32, _ family: TokenTrieStorage.Family
-  ) -> UInt64 {
-    let key = UInt64(leftClass) << 32 | UInt64(base)
-    if let known = sets[key] { return known }
-    var set: UInt64 = 0
-    for offset in 0..<family.count {
-      let token = tables.trie.sorted[Int(family.first + offset)]
-      if classes.mayStand(leftClass, token) { set |= 1 << UInt64(offset) }
-    }
-    sets[key] = set
-    return set
   }
 }

@@ -5,53 +5,117 @@
 /// the number of its merges below that rank, say all about the token, and tokens that have them in common are of
 /// one class. Most tokens are the left part of no merge, and end as many others do: GPT-2's 50,256 are of 14,639
 /// classes.
-struct MergeClasses {
+struct MergeClasses: ~Copyable {
   /// What stands before the beginning of a text: everything may stand beside it.
   static let start: UInt32 = 0
+
+  /// A class is a way of parts from the token downwards: the class of all but the last part, that part and the
+  /// number of its merges.
+  private struct Class {
+    var before: UInt32
+    var part: UInt32
+    var count: UInt32
+    /// How many merges all parts have together.
+    var total: Int
+    /// A token of the class; `none` as long as it is only the beginning of others.
+    var example = MergeTree.none
+    /// How many tokens were looked at one by one, and the row of bits that was made then, or `noRow`.
+    var asked = 0
+    var row = MergeClasses.noRow
+  }
+
+  private static let noRow = -1
+  /// The class of tokens of which no part merges with what comes behind it.
+  private static let closed: UInt32 = 1
 
   private let tables: LongMergeTables.Tables
   private let mergeTable: MergeTableStorage
   /// The class of each symbol, 0 if it is not known yet.
-  private var classes: [UInt32]
-  /// A token of each class.
-  private var examples: [UInt32] = [MergeTree.none]
-  private var known: [[UInt32]: UInt32] = [:]
+  private var classOfToken: [UInt32]
+  private var classes: [Class]
+  /// A hash table of classes, at most half full.
+  private var slots: [UInt32]
 
-  init(_ tables: LongMergeTables.Tables, _ mergeTable: MergeTableStorage) {
+  /// Rows of bits, one for each token by its place in the order of bytes: set where it may not stand.
+  private let rows: ZeroedMemory
+  private let rowCount: Int
+  private let wordCount: Int
+  /// The class that each row is of, 0 if none.
+  private var classOfRow: [UInt32] = []
+  private var nextRow = 0
+
+  /// - Parameter rowBytes: How much memory rows may take, of which there is one at least.
+  init(
+    _ tables: LongMergeTables.Tables, _ mergeTable: MergeTableStorage, rowBytes: Int = 1 << 23
+  ) {
     self.tables = tables
     self.mergeTable = mergeTable
-    classes = [UInt32](repeating: 0, count: tables.tree.nodes.count)
+    classOfToken = [UInt32](repeating: 0, count: tables.tree.nodes.count)
+    let none = Class(before: 0, part: 0, count: 0, total: 0)
+    classes = [none, none]
+    slots = [UInt32](repeating: 0, count: 1 << 12)
+    // A word more than the places need: families are read two words at a time.
+    wordCount = tables.trie.sorted.count >> 6 + 2
+    rowCount = max(1, rowBytes / (wordCount * 8))
+    rows = ZeroedMemory(byteCount: rowCount * wordCount * 8, isSparse: true)
   }
 
   /// The class of a token that merging its own bytes makes.
   mutating func of(_ token: UInt32) -> UInt32 {
-    if classes[Int(token)] != 0 { return classes[Int(token)] }
-    let nodes = tables.tree.nodes
-    var signature: [UInt32] = []
-    var part = token
+    let known = classOfToken[Int(token)]
+    if known != 0 { return known }
+    var found = Self.closed
     var limit = UInt32.max
+    var part = token
     while true {
       let count = tables.merges.count(of: part, below: limit)
-      if count > 0 { signature += [part, count] }
-      let node = nodes[Int(part)]
+      if count > 0 { found = self.class(after: found, part, UInt32(count)) }
+      let node = tables.tree.nodes[Int(part)]
       if node.order == 0 { break }
       // An order is a rank plus one.
       limit = node.order - 1
       part = node.right
     }
-    let found = known[signature] ?? UInt32(examples.count)
-    if Int(found) == examples.count {
-      known[signature] = found
-      examples.append(token)
-    }
-    classes[Int(token)] = found
+    if classes[Int(found)].example == MergeTree.none { classes[Int(found)].example = token }
+    classOfToken[Int(token)] = found
     return found
   }
 
-  /// Whether tokens of a class stay side by side with `token` when they are merged together.
+  /// The class of the tokens that have one more part than those of `before`.
+  private mutating func `class`(after before: UInt32, _ part: UInt32, _ count: UInt32) -> UInt32 {
+    var slot = slot(of: before, part, count)
+    while slots[slot] != 0 {
+      let known = classes[Int(slots[slot])]
+      if known.before == before, known.part == part, known.count == count { return slots[slot] }
+      slot = (slot + 1) & (slots.count - 1)
+    }
+    let new = UInt32(classes.count)
+    let total = classes[Int(before)].total + Int(count)
+    classes.append(Class(before: before, part: part, count: count, total: total))
+    slots[slot] = new
+    if classes.count * 2 > slots.count { growSlots() }
+    return new
+  }
+
+  private func slot(of before: UInt32, _ part: UInt32, _ count: UInt32) -> Int {
+    var hash = (UInt64(before) << 32 | UInt64(part)) &* 0x9E37_79B9_7F4A_7C15
+    hash = (hash ^ hash >> 32 ^ UInt64(count)) &* 0x9E37_79B9_7F4A_7C15
+    return Int(hash >> 32) & (slots.count - 1)
+  }
+
+  private mutating func growSlots() {
+    slots = [UInt32](repeating: 0, count: slots.count * 2)
+    for (number, known) in classes.enumerated().dropFirst(2) {
+      var slot = slot(of: known.before, known.part, known.count)
+      while slots[slot] != 0 { slot = (slot + 1) & (slots.count - 1) }
+      slots[slot] = UInt32(number)
+    }
+  }
+
+  /// Whether tokens of a class stay side by side with `token` when they are merged together: the obvious way.
   func mayStand(_ leftClass: UInt32, _ token: UInt32) -> Bool {
     if leftClass == Self.start { return true }
-    let left = examples[Int(leftClass)]
+    let left = classes[Int(leftClass)].example
     return mergeTable.withLookup { lookup in
       unsafe tables.tree.nodes.withUnsafeBufferPointer { nodes in
         guard let base = nodes.baseAddress else { return true }
@@ -61,40 +125,76 @@ struct MergeClasses {
       }
     }
   }
-}
 
-/// The ranks of the merges of each left part.
-struct MergesByLeftPart: Sendable {
-  /// The ranks of one left part after the other, each in ascending order, and where those of each symbol begin.
-  private let ranks: [UInt32]
-  private let starts: [UInt32]
-
-  init(_ tree: MergeTree, _ mergeTable: MergeTableStorage) {
-    // The node of the token that a merge makes knows its parts, reached or not.
-    let leftParts = mergeTable.withLookup { lookup in
-      (0..<UInt32(mergeTable.mergeCount)).map { tree.nodes[Int(lookup.merged($0))].left }
-    }
-    var starts = [UInt32](repeating: 0, count: tree.nodes.count + 1)
-    for left in leftParts { starts[Int(left) + 1] += 1 }
-    for symbol in tree.nodes.indices { starts[symbol + 1] += starts[symbol] }
-    var next = starts
-    var ranks = [UInt32](repeating: 0, count: leftParts.count)
-    for (rank, left) in leftParts.enumerated() {
-      ranks[Int(next[Int(left)])] = UInt32(rank)
-      next[Int(left)] += 1
-    }
-    self.ranks = ranks
-    self.starts = starts
+  /// The same by the row of the class, if there is one or it is worth making.
+  mutating func stands(_ leftClass: UInt32, _ token: UInt32) -> Bool {
+    guard let row = unsafe row(of: leftClass, asking: 1) else { return mayStand(leftClass, token) }
+    let place = tables.trie.places[Int(token)]
+    // A place of the trie.
+    return unsafe row[Int(place >> 6)] >> UInt64(place & 63) & 1 == 0
   }
 
-  /// How many merges of a rank below `limit` have this left part.
-  func count(of part: UInt32, below limit: UInt32) -> UInt32 {
-    var low = starts[Int(part)]
-    var high = starts[Int(part) + 1]
-    while low < high {
-      let middle = (low + high) / 2
-      if ranks[Int(middle)] < limit { low = middle + 1 } else { high = middle }
+  /// Which of a few tokens, neighbours in the order of bytes, may stand beside tokens of a class: a bit for each.
+  ///
+  /// - Parameter family: At most 63 tokens.
+  mutating func standing(_ leftClass: UInt32, _ family: TokenTrieStorage.Family) -> UInt64 {
+    let all: UInt64 = 1 << UInt64(family.count) - 1
+    if leftClass == Self.start { return all }
+    if let row = unsafe row(of: leftClass, asking: Int(family.count)) {
+      // Places of the trie, and one word behind them.
+      let (word, bit) = (Int(family.first >> 6), UInt64(family.first & 63))
+      let low = unsafe row[word] >> bit
+      let high = unsafe (row[word + 1] << 1) << (63 - bit)
+      return ~(low | high) & all
     }
-    return low - starts[Int(part)]
+    var set: UInt64 = 0
+    for offset in 0..<family.count {
+      let token = tables.trie.sorted[Int(family.first + offset)]
+      if mayStand(leftClass, token) { set |= 1 << UInt64(offset) }
+    }
+    return set
+  }
+
+  /// The row of a class; nil if so few tokens have been asked about that looking at each was no more work than
+  /// going through the merges of its parts.
+  @unsafe private mutating func row(
+    of leftClass: UInt32, asking count: Int
+  ) -> UnsafePointer<UInt64>? {
+    let number = Int(leftClass)
+    if classes[number].row == Self.noRow {
+      if leftClass == Self.start { return nil }
+      classes[number].asked += count
+      if classes[number].asked <= classes[number].total { return nil }
+      makeRow(number)
+    }
+    // A row of the memory.
+    return unsafe UnsafePointer(
+      rows.base.assumingMemoryBound(to: UInt64.self) + classes[number].row * wordCount)
+  }
+
+  private mutating func makeRow(_ number: Int) {
+    let row = nextRow
+    nextRow = (row + 1) % rowCount
+    // Within the memory.
+    let words = unsafe UnsafeMutableBufferPointer(
+      start: rows.base.assumingMemoryBound(to: UInt64.self) + row * wordCount, count: wordCount)
+    if row < classOfRow.count {
+      classes[Int(classOfRow[row])].row = Self.noRow
+      unsafe words.update(repeating: 0)
+      classOfRow[row] = UInt32(number)
+    } else {
+      classOfRow.append(UInt32(number))
+    }
+    classes[number].row = row
+    var bits = unsafe MutableSpan(_unsafeElements: words)
+    let nodes = tables.tree.nodes
+    var part = classes[number].example
+    var limit = UInt32.max
+    while true {
+      tables.merges.mark(takenBy: part, below: limit, in: &bits)
+      if nodes[Int(part)].order == 0 { break }
+      limit = nodes[Int(part)].order - 1
+      part = nodes[Int(part)].right
+    }
   }
 }
