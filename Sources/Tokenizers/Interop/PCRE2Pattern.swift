@@ -157,6 +157,9 @@ internal import CPCRE2
   fileprivate let offsets: UnsafePointer<Int>
   fileprivate let pairCount: Int
 
+  /// How many groups the pattern has.
+  var groupCount: Int { pairCount - 1 }
+
   /// Matches at `start` or, unless the pattern is anchored, after it; `start` lies between two scalars.
   ///
   /// - Returns: One more than the number of the last group that took part, 0 when nothing matched.

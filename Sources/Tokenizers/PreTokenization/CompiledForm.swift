@@ -1,13 +1,5 @@
 internal import Synchronization
 
-/// A program that finds several matches in one call: the first as the whole match, which ends in group 1; the ends of
-/// the next ones in the next groups. Each follows the one before, or one character of `isGap`: a space, as a rule.
-struct GappedProgram {
-  let pattern: PCRE2Pattern
-  /// Of each byte, whether it is a character that may be such a gap: no match begins with it.
-  let isGap: [Bool]
-}
-
 /// One form of a pattern's expression, compiled when it is first needed.
 final class CompiledForm: Sendable {
   /// Ends that one match of a repeated expression finds; measured on English, more gain nothing.
@@ -19,7 +11,7 @@ final class CompiledForm: Sendable {
   private let repeats: Bool
   private let usesJIT: Bool
   private let compiled = Mutex<Result<Programs, PreTokenizationError>?>(nil)
-  private let gapped = Mutex<GappedProgram??>(nil)
+  private let gapped = Mutex<PCRE2Pattern??>(nil)
   /// Whether matches are taken to touch: until they were met that do not.
   private let touching = Atomic<Bool>(true)
 
@@ -31,9 +23,11 @@ final class CompiledForm: Sendable {
     let endCount: Int
   }
 
-  /// A program that finds several matches with short gaps between them in one call; nil where it is not known what a
-  /// match begins with. The first call compiles it.
-  func gappedProgram() throws(PreTokenizationError) -> GappedProgram? {
+  /// A program that finds several matches with gaps between them in one call; nil where it is not known what a match
+  /// begins with. The first call compiles it.
+  ///
+  /// The first match begins where the whole match does and ends in group 1; the next ones are the next groups.
+  func gappedProgram() throws(PreTokenizationError) -> PCRE2Pattern? {
     let programs = try programs()
     if programs.endCount == 1 { return nil }
     return gapped.withLock { gapped in
@@ -50,21 +44,16 @@ final class CompiledForm: Sendable {
     set { touching.store(newValue, ordering: .relaxed) }
   }
 
-  private func makeGapped(_ single: PCRE2Pattern) -> GappedProgram? {
+  private func makeGapped(_ single: PCRE2Pattern) -> PCRE2Pattern? {
     guard let rewritten = try? form.rewrite(expression), let first = single.firstBytes,
       let gap = Self.characterClass(without: first)
     else { return nil }
     // No match begins in such a gap, so that the next one is where a search would find it, or behind the whole:
-    // (?>P)()(?:G?+(?>P)()(?:G?+(?>P)()…)?+)?+. Longer gaps are faster to search through.
-    let match = "(?>\(rewritten.text))()"
-    var text = match
-    for _ in 1..<Self.repeatCount {
-      text = "\(match)(?:\(gap)?+\(text))?+"
-    }
-    guard let pattern = try? PCRE2Pattern(text, anchored: isAnchored, usesJIT: usesJIT) else {
-      return nil
-    }
-    return GappedProgram(pattern: pattern, isGap: (0..<256).map { $0 < 0x80 && !first[$0] })
+    // (?>P)()(?:G*+((?>P))(?:G*+((?>P))…)?+)?+.
+    let match = "(?>\(rewritten.text))"
+    var text = ""
+    for _ in 1..<Self.repeatCount { text = "(?:\(gap)*+(\(match))\(text))?+" }
+    return try? PCRE2Pattern(match + "()" + text, anchored: isAnchored, usesJIT: usesJIT)
   }
 
   /// A class of the ASCII characters that are none of some bytes; nil if there is none. Classes with characters beyond

@@ -76,7 +76,7 @@ struct MatchesAndGaps {
     return switch manner {
     case .single: try PCRE2Matcher(programs.single)
     case .touching: try PCRE2Matcher(programs.repeated)
-    case .gapped: try PCRE2Matcher(form.gappedProgram()?.pattern ?? programs.single)
+    case .gapped: try PCRE2Matcher(form.gappedProgram() ?? programs.single)
     }
   }
 
@@ -85,32 +85,68 @@ struct MatchesAndGaps {
     _ search: PCRE2Search, _ text: Span<UInt8>, _ count: Int,
     _ output: inout OutputSpan<Int>
   ) throws(PreTokenizationError) {
-    guard let isGap = try form.gappedProgram()?.isGap else { return }
-    let gapBytes = isGap.span
-    // A copy that stays in a register.
-    var (position, room) = (position, count)
+    // Each match gives its end and that of what lies before it.
+    let most = 2 * search.groupCount
+    let textCount = text.count
+    var room = count
+    // Copies that stay in registers.
+    var position = position
     defer { (self.position, searchStart) = (position, position) }
-    while position < text.count, room > 0 {
-      let groups = try search.match(from: position)
-      // Where the first match begins, else the end of what lies behind the last.
-      var start = groups > 0 ? search.start(ofGroup: 0) : text.count
-      var group = 1
-      while room > 0 {
-        if start > position {
-          output.append(start)
-          position = start
-          room -= 1
-        }
-        guard group < groups, room > 0 else { break }
-        position = search.end(ofGroup: group)
-        output.append(position)
-        room -= 1
-        group += 1
-        guard group < groups else { break }
-        // As the program has done it.
-        start = position
-        if start < text.count, gapBytes[Int(text[start])] { start += 1 }
+    // While there is room for all that a call may give, nobody asks for it.
+    try unsafe output.withUnsafeMutableBufferPointer {
+      buffer, initialized throws(PreTokenizationError) in
+      guard let first = unsafe buffer.baseAddress.map({ unsafe $0 + initialized }) else { return }
+      var next = unsafe first
+      defer {
+        initialized += unsafe next - first
+        room -= unsafe next - first
       }
+      while position < textCount, unsafe next - first <= room - most {
+        try unsafe Self.writeEnds(search, textCount, &position, to: &next)
+      }
+    }
+    var ends = [Int](repeating: 0, count: most)
+    while position < textCount, room > 0 {
+      let start = position
+      let found = try unsafe ends.withUnsafeMutableBufferPointer {
+        buffer throws(PreTokenizationError) in
+        guard let first = buffer.baseAddress else { return 0 }
+        var next = unsafe first
+        try unsafe Self.writeEnds(search, textCount, &position, to: &next)
+        return unsafe next - first
+      }
+      let taken = min(found, room)
+      // What there is no room for is found again.
+      for end in ends[..<taken] { output.append(end) }
+      position = taken > 0 ? ends[taken - 1] : start
+      room -= taken
+    }
+  }
+
+  /// Writes the ends that one call gives to `next`, where there is room for two of each group.
+  @inline(__always)
+  private static func writeEnds(
+    _ search: PCRE2Search, _ textCount: Int, _ position: inout Int,
+    to next: inout UnsafeMutablePointer<Int>
+  ) throws(PreTokenizationError) {
+    let groups = try search.match(from: position)
+    // Where the first match begins, else the end of what lies behind the last. Written at once, counted if there is
+    // something between.
+    var start = groups > 0 ? search.start(ofGroup: 0) : textCount
+    unsafe next.pointee = start
+    unsafe next += start > position ? 1 : 0
+    position = start
+    if groups < 2 { return }
+    position = search.end(ofGroup: 1)
+    unsafe next.pointee = position
+    unsafe next += 1
+    for group in stride(from: 2, to: groups, by: 1) {
+      start = search.start(ofGroup: group)
+      unsafe next.pointee = start
+      unsafe next += start > position ? 1 : 0
+      position = search.end(ofGroup: group)
+      unsafe next.pointee = position
+      unsafe next += 1
     }
   }
 

@@ -73,17 +73,27 @@ import Testing
     #expect(SplitPattern.named("gpt3") == nil)
   }
 
-  /// Where matches hardly ever touch, several are found in a call with a character between them: one with which no
+  /// Where matches hardly ever touch, several are found in a call with what lies between them: characters with which no
   /// match can begin.
   @Test func knowsWhatMayLieBetweenMatches() throws {
     let form = CompiledForm(
       "[b-y]+x|é", form: .library, anchored: false, repeats: true, usesJIT: true)
-    let program = try #require(try form.gappedProgram())
-    let gaps = (UInt8.min...UInt8.max).filter { program.isGap[Int($0)] }
-    #expect(gaps == (0..<0x80).filter { !(0x62...0x79).contains($0) })
-    #expect(
-      CompiledForm.characterClass(without: program.isGap.map { !$0 })
-        == #"[\x{0}-\x{61}\x{7a}-\x{7f}]"#)
+    var matcher = try PCRE2Matcher(try #require(try form.gappedProgram()))
+    // A call ends before a b with which no match begins, and before a character beyond ASCII.
+    let text = Array("..bxbx--a b dx\u{e4}cx bx".utf8)
+    var found: [[Int]] = []
+    try matcher.search(text.span) { search throws(PreTokenizationError) in
+      for start in [0, 6, 14] {
+        let groups = try search.match(from: start)
+        found.append([search.start(ofGroup: 0), search.end(ofGroup: 1)])
+        for group in 2..<max(2, groups) {
+          found.append([search.start(ofGroup: group), search.end(ofGroup: group)])
+        }
+      }
+    }
+    #expect(found == [[2, 6], [12, 14], [16, 18], [19, 21]])
+    let first = (0..<256).map { (0x62...0x79).contains($0) || $0 >= 0x80 }
+    #expect(CompiledForm.characterClass(without: first) == #"[\x{0}-\x{61}\x{7a}-\x{7f}]"#)
     #expect(CompiledForm.characterClass(without: [Bool](repeating: true, count: 256)) == nil)
     // PCRE2 itself looks for the one byte that a match begins with.
     #expect(
