@@ -28,9 +28,10 @@ typedef struct {
   // The rank, moved up by the bits of a position, of the pair that each part begins; `no_rank` where there is
   // none.
   __attribute__((aligned(64))) uint32_t ranks[(WIDEST + 2) * LANE];
-  // The part that the last merge made, and its pairs with the parts on both sides.
+  // The part that the last merge made, its pairs with the parts on both sides, and the slots where those are.
   size_t made;
   uint64_t left, right;
+  const uint64_t *left_group, *right_group;
   // The merge to make next: the smallest of `ranks`, each with its position.
   uint32_t lowest;
   pre_token_miss *miss;
@@ -40,24 +41,27 @@ static inline uint64_t pair_of(uint32_t left, uint32_t right) {
   return (uint64_t)left << MERGE_SYMBOL_BITS | right;
 }
 
+#define INLINE static inline __attribute__((always_inline))
+
 // The slots of the group that a pair's hash chooses: Fibonacci hashing.
-static inline const uint64_t *group_of(const merge_table *table, uint64_t pair) {
+INLINE const uint64_t *group_of(const merge_table *table, uint64_t pair) {
   const uint64_t position = pair * 0x9E3779B97F4A7C15u >> (64 - table->bits);
   return table->slots + (position & ~(uint64_t)(MERGE_GROUP - 1));
 }
 
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,bmi,bmi2,lzcnt,popcnt"))), apply_to = function)
 
-static inline uint32_t rank_of(const merge_table *table, uint64_t pair) {
-  const uint64_t *group = group_of(table, pair);
+// The rank of a pair, by the slots of its group.
+INLINE uint32_t rank_of(const merge_table *table, uint64_t pair, const uint64_t *group) {
   while (1) {
-    const __mmask8 found =
-        _mm512_cmpeq_epi64_mask(_mm512_srli_epi64(_mm512_load_si512(group), MERGE_RANK_BITS),
-                                _mm512_set1_epi64((long long)pair));
-    // The last slot where none is found: if it is free all of its bits are set, and so are those of `no_rank`.
-    const uint64_t slot = group[_tzcnt_u32(found | 1u << (MERGE_GROUP - 1))];
-    // It is taken only if all eight are, which hardly any are.
-    uint32_t is_vacant = slot == UINT64_MAX;
+    const __m512i slots = _mm512_load_si512(group);
+    const __mmask8 found = _mm512_cmpeq_epi64_mask(_mm512_srli_epi64(slots, MERGE_RANK_BITS),
+                                                   _mm512_set1_epi64((long long)pair));
+    // The slot that was found comes first; else all bits are set, as those of `no_rank` are.
+    const __m512i first = _mm512_mask_compress_epi64(_mm512_set1_epi64(-1), found, slots);
+    const uint64_t slot = (uint64_t)_mm_cvtsi128_si64(_mm512_castsi512_si128(first));
+    // The last slot is taken only if all eight are, which hardly any are.
+    uint32_t is_vacant = group[MERGE_GROUP - 1] == UINT64_MAX;
     // Or a compiler makes two branches of the next line, of which neither can be foreseen: half of the rate.
     __asm__("" : "+r"(is_vacant));
     if (__builtin_expect((found | is_vacant) != 0, 1)) return (uint32_t)slot & no_rank;
@@ -65,8 +69,6 @@ static inline uint32_t rank_of(const merge_table *table, uint64_t pair) {
     if (group == table->slots + ((size_t)1 << table->bits)) group = table->slots;
   }
 }
-
-#define INLINE static inline __attribute__((always_inline))
 
 // Finds the merge to make next.
 INLINE void choose(merge_lane *lane, const int width) {
@@ -77,7 +79,13 @@ INLINE void choose(merge_lane *lane, const int width) {
     const __m512i following = _mm512_or_si512(positions, _mm512_set1_epi32(LANE));
     least = _mm512_min_epu32(least, _mm512_or_si512(ranks, following));
   }
-  lane->lowest = _mm512_reduce_min_epu32(least);
+  // Halves of halves, of which none is computed in a wider register than it fills.
+  const __m256i eight =
+      _mm256_min_epu32(_mm512_castsi512_si256(least), _mm512_extracti64x4_epi64(least, 1));
+  __m128i four = _mm_min_epu32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
+  four = _mm_min_epu32(four, _mm_shuffle_epi32(four, _MM_SHUFFLE(1, 0, 3, 2)));
+  four = _mm_min_epu32(four, _mm_shuffle_epi32(four, _MM_SHUFFLE(2, 3, 0, 1)));
+  lane->lowest = (uint32_t)_mm_cvtsi128_si32(four);
 }
 
 INLINE void begin(const merge_table *table, merge_lane *lane, const uint8_t *bytes, size_t length,
@@ -104,8 +112,9 @@ INLINE void begin(const merge_table *table, merge_lane *lane, const uint8_t *byt
 }
 
 // Reads the ranks of the pairs that the last merge has made.
-static inline void look_up(const merge_table *table, merge_lane *lane) {
-  const uint32_t left = rank_of(table, lane->left), right = rank_of(table, lane->right);
+INLINE void look_up(const merge_table *table, merge_lane *lane) {
+  const uint32_t left = rank_of(table, lane->left, lane->left_group);
+  const uint32_t right = rank_of(table, lane->right, lane->right_group);
   lane->ranks[LANE - 1 + lane->made] = left << POSITION_BITS;
   lane->ranks[LANE + lane->made] = right << POSITION_BITS;
 }
@@ -120,22 +129,35 @@ INLINE int merge(const merge_table *table, merge_lane *lane, const int width) {
   lane->made = position;
   lane->left = pair_of(lane->symbols[LANE - 1 + position], merged);
   lane->right = pair_of(merged, lane->symbols[LANE + 2 + position]);
-  __builtin_prefetch(group_of(table, lane->left));
-  __builtin_prefetch(group_of(table, lane->right));
-  // The right part goes, and what follows it moves up. All is read before any of it is written.
-  const uint32_t moved = ~1u << position;
-  __m512i ranks[WIDEST], symbols[WIDEST];
-  for (int half = 0; half < width; half++) {
-    const size_t first = LANE + (size_t)half * LANE;
-    const __mmask16 mask = (__mmask16)(moved >> half * LANE);
-    ranks[half] = _mm512_mask_loadu_epi32(_mm512_load_si512(lane->ranks + first), mask,
-                                          lane->ranks + first + 1);
-    symbols[half] = _mm512_mask_loadu_epi32(_mm512_load_si512(lane->symbols + first), mask,
-                                            lane->symbols + first + 1);
-  }
-  for (int half = 0; half < width; half++) {
-    _mm512_store_si512(lane->ranks + LANE + half * LANE, ranks[half]);
-    _mm512_store_si512(lane->symbols + LANE + half * LANE, symbols[half]);
+  lane->left_group = group_of(table, lane->left);
+  lane->right_group = group_of(table, lane->right);
+  __builtin_prefetch(lane->left_group);
+  __builtin_prefetch(lane->right_group);
+  // The right part goes, and what follows it moves up.
+  if (width == 1) {
+    const __mmask16 kept = (__mmask16) ~(2u << position);
+    const __m512i no_ranks = _mm512_set1_epi32((int)(no_rank << POSITION_BITS));
+    const __m512i no_symbols = _mm512_set1_epi32((int)no_symbol);
+    const __m512i ranks = _mm512_load_si512(lane->ranks + LANE);
+    const __m512i symbols = _mm512_load_si512(lane->symbols + LANE);
+    _mm512_store_si512(lane->ranks + LANE, _mm512_mask_compress_epi32(no_ranks, kept, ranks));
+    _mm512_store_si512(lane->symbols + LANE, _mm512_mask_compress_epi32(no_symbols, kept, symbols));
+  } else {
+    // All is read before any of it is written.
+    const uint32_t moved = ~1u << position;
+    __m512i ranks[WIDEST], symbols[WIDEST];
+    for (int half = 0; half < width; half++) {
+      const size_t first = LANE + (size_t)half * LANE;
+      const __mmask16 mask = (__mmask16)(moved >> half * LANE);
+      ranks[half] = _mm512_mask_loadu_epi32(_mm512_load_si512(lane->ranks + first), mask,
+                                            lane->ranks + first + 1);
+      symbols[half] = _mm512_mask_loadu_epi32(_mm512_load_si512(lane->symbols + first), mask,
+                                              lane->symbols + first + 1);
+    }
+    for (int half = 0; half < width; half++) {
+      _mm512_store_si512(lane->ranks + LANE + half * LANE, ranks[half]);
+      _mm512_store_si512(lane->symbols + LANE + half * LANE, symbols[half]);
+    }
   }
   lane->symbols[LANE + position] = merged;
   return 1;
@@ -148,11 +170,13 @@ INLINE void finish(const merge_table *table, const merge_lane *lane, uint32_t *i
     const __mmask16 parts = _mm512_cmpneq_epi32_mask(symbols, _mm512_set1_epi32((int)no_symbol));
     __mmask16 looked_up = parts;
     if (table->in_order) looked_up &= _mm512_cmplt_epu32_mask(symbols, _mm512_set1_epi32(256));
-    __m512i tokens = symbols;
-    if (looked_up) {
-      tokens = _mm512_mask_i32gather_epi32(symbols, looked_up, symbols, table->tokens, 4);
+    uint32_t *const place = ids + lane->miss->place + half * LANE;
+    _mm512_storeu_si512(place, symbols);
+    // Few as a rule: a gather costs more.
+    for (uint32_t bits = looked_up; bits; bits &= bits - 1) {
+      const uint32_t part = _tzcnt_u32(bits);
+      place[part] = table->tokens[lane->symbols[LANE + half * LANE + part]];
     }
-    _mm512_storeu_si512(ids + lane->miss->place + half * LANE, tokens);
     count += (uint32_t)_mm_popcnt_u32(parts);
   }
   lane->miss->count = count;
@@ -180,7 +204,12 @@ INLINE int begin_next(const merge_table *table, merge_lane *lane, merge_queue *q
   return 0;
 }
 
-INLINE void merge_all(const merge_table *table, merge_queue queue, uint32_t *ids, const int width) {
+INLINE void merge_all(const merge_table *shared, merge_queue queue, uint32_t *ids, const int width,
+                      const int in_order) {
+  // A copy: of what lies behind a pointer a compiler reads each field again after each write.
+  merge_table copy = *shared;
+  copy.in_order = in_order;
+  const merge_table *const table = &copy;
   merge_lane lanes[LANES];
   size_t active = 0;
   while (active < LANES && begin_next(table, &lanes[active], &queue, width)) active++;
@@ -203,8 +232,14 @@ INLINE void merge_all(const merge_table *table, merge_queue queue, uint32_t *ids
 
 void merge_short(const merge_table *table, const pre_token_batch *batch, pre_token_miss *misses,
                  size_t count, uint32_t *ids) {
-  merge_all(table, (merge_queue){batch, misses, count, 0}, ids, 1);
-  merge_all(table, (merge_queue){batch, misses, count, 0}, ids, 2);
+  const merge_queue queue = {batch, misses, count, 0};
+  if (table->in_order) {
+    merge_all(table, queue, ids, 1, 1);
+    merge_all(table, queue, ids, 2, 1);
+  } else {
+    merge_all(table, queue, ids, 1, 0);
+    merge_all(table, queue, ids, 2, 0);
+  }
 }
 
 #pragma clang attribute pop
