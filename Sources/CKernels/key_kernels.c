@@ -273,3 +273,30 @@ size_t keys_find(int kernel, const pre_token_batch *batch, const pre_token_cache
   *missing = output.missing;
   return index;
 }
+
+size_t ids_insert(uint32_t *ids, size_t written, const pre_token_miss *misses, size_t missing, const uint32_t *news) {
+  enum { BLOCK = INSERT_SLACK };
+  size_t total = written;
+  for (size_t number = 0; number < missing; number++) total += misses[number].count;
+  // From the last to the first, so that nothing is written over before it has moved.
+  size_t end = total, up_to = written;
+  for (size_t number = missing; number-- > 0;) {
+    const size_t gap = misses[number].gap, count = misses[number].count;
+    const uint32_t *const new = news + misses[number].place;
+    const size_t moved = up_to - gap, start = end - moved;
+    // What lies before the gap has yet to move. Where nothing of it can be hit, whole blocks are written, and what they
+    // write too much, before the place where they belong, is written over by what belongs there.
+    if (gap >= BLOCK && start - gap >= BLOCK && count <= BLOCK) {
+      for (size_t done = 0; done < moved; done += BLOCK) {
+        memcpy(ids + end - done - BLOCK, ids + up_to - done - BLOCK, BLOCK * sizeof *ids);
+      }
+      memcpy(ids + start - BLOCK, new + count - BLOCK, BLOCK * sizeof *ids);
+    } else {
+      memmove(ids + start, ids + gap, moved * sizeof *ids);
+      memcpy(ids + start - count, new, count * sizeof *ids);
+    }
+    end = start - count;
+    up_to = gap;
+  }
+  return total;
+}

@@ -6,10 +6,9 @@
 // Each merge of a pre-token needs two look-ups before the next merge can be chosen, and each look-up is a wait
 // for memory; besides, nothing about a merge can be foreseen by a processor. So many pre-tokens are merged side
 // by side, in rounds of three loops over all of them: make the merge that was chosen and ask for the slots of the
-// pairs that it makes; read those slots; choose the next merge. Each is a fixed number of steps, with one branch:
-// whether there is anything left to merge. It depends on what the loop before has found, so that a wrong guess
-// is noticed before much was done in vain; and what one loop stores the next loads when it has left the store
-// buffer.
+// pairs that it makes; read those slots; choose the next merge. Each is a fixed number of steps without a branch, and
+// those that are done after a round are noted without one too. What one loop stores the next loads when it has
+// left the store buffer.
 //
 // One register holds 16 parts. Longer pre-tokens take two: `width` says how many, a constant wherever it is
 // passed on.
@@ -119,11 +118,12 @@ INLINE void look_up(const merge_table *table, merge_lane *lane) {
   lane->ranks[LANE + lane->made] = right << POSITION_BITS;
 }
 
-// Makes the merge that was chosen; 0 if there is none left to make.
-INLINE int merge(const merge_table *table, merge_lane *lane, const int width) {
+INLINE int is_done(const merge_lane *lane) { return lane->lowest >> POSITION_BITS == no_rank; }
+
+// Makes the merge that was chosen.
+INLINE void merge(const merge_table *table, merge_lane *lane, const int width) {
   const uint32_t lowest = lane->lowest;
   const uint32_t rank = lowest >> POSITION_BITS;
-  if (rank == no_rank) return 0;
   const size_t position = lowest & ((1 << POSITION_BITS) - 1);
   const uint32_t merged = table->in_order ? rank + 256 : table->merged[rank];
   lane->made = position;
@@ -160,7 +160,6 @@ INLINE int merge(const merge_table *table, merge_lane *lane, const int width) {
     }
   }
   lane->symbols[LANE + position] = merged;
-  return 1;
 }
 
 INLINE void finish(const merge_table *table, const merge_lane *lane, uint32_t *ids, const int width) {
@@ -189,8 +188,9 @@ typedef struct {
   size_t count, next;
 } merge_queue;
 
-// Begins with the next pre-token that is to be merged in so many registers; 0 if there is none.
-INLINE int begin_next(const merge_table *table, merge_lane *lane, merge_queue *queue, const int width) {
+// Begins with the next pre-token that is to be merged in so many registers, and has something to merge; 0 if there is
+// none.
+INLINE int begin_next(const merge_table *table, merge_lane *lane, merge_queue *queue, uint32_t *ids, const int width) {
   while (queue->next < queue->count) {
     pre_token_miss *miss = &queue->misses[queue->next++];
     if (miss->count != 0) continue;
@@ -199,7 +199,8 @@ INLINE int begin_next(const merge_table *table, merge_lane *lane, merge_queue *q
     const size_t length = (size_t)queue->batch->ends[miss->index] - start;
     if (length > (size_t)width * LANE || length <= (size_t)(width - 1) * LANE) continue;
     begin(table, lane, queue->batch->text + start, length, miss, width);
-    return 1;
+    if (__builtin_expect(!is_done(lane), 1)) return 1;
+    finish(table, lane, ids, width);
   }
   return 0;
 }
@@ -212,21 +213,25 @@ INLINE void merge_all(const merge_table *shared, merge_queue queue, uint32_t *id
   const merge_table *const table = &copy;
   merge_lane lanes[LANES];
   size_t active = 0;
-  while (active < LANES && begin_next(table, &lanes[active], &queue, width)) active++;
+  while (active < LANES && begin_next(table, &lanes[active], &queue, ids, width)) active++;
   while (active > 0) {
-    for (size_t lane = 0; lane < active;) {
-      if (!merge(table, &lanes[lane], width)) {
-        finish(table, &lanes[lane], ids, width);
-        // One that is done takes what comes next, or leaves its place to the last.
-        if (!begin_next(table, &lanes[lane], &queue, width)) {
-          if (lane < --active) lanes[lane] = lanes[active];
-        }
-        continue;
-      }
-      lane++;
-    }
+    for (size_t lane = 0; lane < active; lane++) merge(table, &lanes[lane], width);
     for (size_t lane = 0; lane < active; lane++) look_up(table, &lanes[lane]);
-    for (size_t lane = 0; lane < active; lane++) choose(&lanes[lane], width);
+    // Which ones are done is noted without a branch.
+    size_t done[LANES], done_count = 0;
+    for (size_t lane = 0; lane < active; lane++) {
+      choose(&lanes[lane], width);
+      done[done_count] = lane;
+      done_count += (size_t)is_done(&lanes[lane]);
+    }
+    while (done_count > 0) {
+      const size_t lane = done[--done_count];
+      finish(table, &lanes[lane], ids, width);
+      // One that is done takes what comes next, or leaves its place to the last, which is not done.
+      if (!begin_next(table, &lanes[lane], &queue, ids, width)) {
+        if (lane < --active) lanes[lane] = lanes[active];
+      }
+    }
   }
 }
 

@@ -25,7 +25,7 @@ extension PreTokenEncoder {
     _ batch: pre_token_batch, _ cache: borrowing PreTokenCacheStorage, _: Inline.Type,
     to output: UnsafeMutablePointer<TokenID>, _ written: inout Int
   ) -> Int {
-    var place = 0
+    var place = Int(INSERT_SLACK)
     for number in 0..<missing {
       if unsafe Int(misses[number].first) != number {
         // Another one of the same pre-token has claimed the slot. Not to be merged: any count will do.
@@ -51,7 +51,6 @@ extension PreTokenEncoder {
         }
       }
     }
-    var total = 0
     var filled = 0
     for number in 0..<missing {
       let first = unsafe Int(misses[number].first)
@@ -61,21 +60,11 @@ extension PreTokenEncoder {
         unsafe misses[number].place = misses[first].place
         unsafe misses[number].count = misses[first].count
       }
-      total &+= unsafe Int(misses[number].count)
     }
-    let before = written
-    written &+= total
-    // From the last to the first, so that nothing is written over before it has moved.
-    var end = written
-    var upTo = before
-    for number in (0..<missing).reversed() {
-      let miss = unsafe misses[number]
-      let after = upTo &- Int(miss.gap)
-      unsafe (output + (end &- after)).update(from: output + Int(miss.gap), count: after)
-      end &-= after &+ Int(miss.count)
-      unsafe (output + end).update(from: newIDs + Int(miss.place), count: Int(miss.count))
-      upTo = Int(miss.gap)
-    }
+    // An id has the layout of its number.
+    written = unsafe ids_insert(
+      UnsafeMutableRawPointer(output).assumingMemoryBound(to: UInt32.self), written, misses,
+      missing, UnsafeRawPointer(newIDs).assumingMemoryBound(to: UInt32.self))
     return filled
   }
 

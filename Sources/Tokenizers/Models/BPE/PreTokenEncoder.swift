@@ -56,7 +56,7 @@ internal import CKernels
     let keyBytes = (Self.group + Int(KEY_SLACK)) * MemoryLayout<PreTokenKey>.stride
     let placeBytes = (Self.group + Int(KEY_SLACK)) * MemoryLayout<UInt32>.stride
     let missBytes = Self.group * MemoryLayout<pre_token_miss>.stride
-    let newIDCount = Self.group * (PreTokenKey.longest + Self.excess)
+    let newIDCount = Int(INSERT_SLACK) + Self.group * (PreTokenKey.longest + Self.excess)
     memory = ZeroedMemory(
       byteCount: keyBytes + placeBytes + missBytes + newIDCount * MemoryLayout<TokenID>.stride,
       isSparse: true)
