@@ -300,6 +300,45 @@ import Testing
     #expect(PreTokenHash(.avx2) == orPlain(.crc32))
     #expect(PreTokenHash(.avx512) == orPlain(.vectors))
   }
+
+  /// Ids that were missing come to their gaps, whatever lies between two of them and however many they are, and nothing
+  /// beside them changes.
+  @Test(.tags(.property), arguments: UInt64(1)...200)
+  func missingIDsComeToTheirGaps(seed: UInt64) {
+    var random = SeededRandom(seed: seed)
+    let written = (0..<random.below(random.pick([4, 40, 400]))).map { UInt32($0) }
+    var misses: [pre_token_miss] = []
+    var news = (0..<UInt32(INSERT_SLACK)).map { 5000 + $0 }
+    var expected: [UInt32] = []
+    var gap = 0
+    for _ in 0..<random.below(20) {
+      let next = min(written.count, gap + random.below(random.pick([2, 20, 100])))
+      expected += written[gap..<next]
+      gap = next
+      let count = 1 + random.below(random.pick([3, 16, 60]))
+      let ids = (0..<count).map { UInt32(10_000 * (misses.count + 1) + $0) }
+      expected += ids
+      misses.append(
+        pre_token_miss(
+          index: 0, gap: UInt32(gap), slot: 0, first: 0, place: UInt32(news.count),
+          count: UInt32(count)))
+      news += ids + [7000, 7001, 7002]
+    }
+    expected += written[gap...]
+    let room = (0..<UInt32(8)).map { 9000 + $0 }
+    var ids = written + [UInt32](repeating: 0, count: expected.count - written.count) + room
+    let count = unsafe ids.withUnsafeMutableBufferPointer { ids in
+      unsafe misses.withUnsafeBufferPointer { misses in
+        unsafe news.withUnsafeBufferPointer { news in
+          // Room for all of them was made, and every place has the slack before it.
+          unsafe ids_insert(
+            ids.baseAddress, written.count, misses.baseAddress, misses.count, news.baseAddress)
+        }
+      }
+    }
+    #expect(count == expected.count)
+    #expect(ids == expected + room)
+  }
 }
 
 extension PreTokenCacheStorage {
