@@ -328,7 +328,9 @@ struct LongPreTokenTests {
       var bytes = Array(UInt8.min...UInt8.max)
       for index in bytes.indices { bytes.swapAt(index, random.below(256)) }
       for (number, byte) in bytes.enumerated() {
-        let (before, _) = (table.hasColumn(for: byte), table.addColumn(for: byte, stateCount: stateCount))
+        let (before, _) = (
+          table.hasColumn(for: byte), table.addColumn(for: byte, stateCount: stateCount)
+        )
         let after = table.hasColumn(for: byte)
         #expect(!before && after)
         let state = random.below(stateCount)
