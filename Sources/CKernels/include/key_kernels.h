@@ -141,9 +141,10 @@ size_t keys_find(int kernel, const pre_token_batch *batch, const pre_token_cache
                  const pre_token_key *keys, const uint32_t *places, int is_narrow, size_t index,
                  uint32_t *ids, size_t *written, pre_token_miss *misses, size_t *missing);
 
-// Puts the ids of misses between the `written` ones at `ids`, each miss's at its gap. `news` has them at the miss's place,
-// of which none is less than INSERT_SLACK. Returns how many ids there are then; there is room for them.
+// The least place of a miss's ids: blocks that end with them begin before.
 enum { INSERT_SLACK = 16 };
+// Puts the ids of misses between the `written` ones at `ids`, each miss's at its gap. `news` has them at the miss's place.
+// Returns how many ids there are then; there is room for them.
 size_t ids_insert(uint32_t *ids, size_t written, const pre_token_miss *misses, size_t missing, const uint32_t *news);
 
 #endif

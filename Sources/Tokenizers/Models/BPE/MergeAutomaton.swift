@@ -158,7 +158,7 @@ struct MergeAutomaton: ~Copyable {
     return missed
   }
 
-  /// Goes on by steps that were made before: what a walk of any kind has to do.
+  /// Goes on towards `stop` by steps that were made before: what `walkSideBySide` does for four.
   ///
   /// - Returns: The byte for which there is no step yet; nil at `stop`.
   private func walk(

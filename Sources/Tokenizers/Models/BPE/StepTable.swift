@@ -9,7 +9,7 @@
 
   private let stateLimit: Int
   /// Bits of the number of words in a row.
-  private(set) var bits = StepTable.smallestBits
+  private var bits = StepTable.smallestBits
   private var memory: ZeroedMemory
   /// The column of each byte. Those that have not come have the first one, in which no step is as long as there are such:
   /// it is the column of the last byte to come.
@@ -32,7 +32,7 @@
     ZeroedMemory(byteCount: max(1, stateLimit) << bits * 8, isSparse: true)
   }
 
-  /// The first word of a state's row.
+  /// The number of the first word of a state's row.
   @inline(__always)
   func row(of state: Int) -> Int { state << bits }
 
