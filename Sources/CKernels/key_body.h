@@ -2,8 +2,8 @@
 // of which KERNEL(hash) is there before.
 
 static inline __attribute__((always_inline)) uint32_t KERNEL(place)(pre_token_key key, uint32_t bits) {
-  // A table has at least two slots.
-  return KERNEL(hash)(key) >> (32 - bits) << 5;
+  // A table of 2^bits slots has half as many lines, and at least one.
+  return (uint32_t)((uint64_t)KERNEL(hash)(key) >> (33 - bits) << 6);
 }
 
 // `at_end`: whether sixteen bytes from the start of a pre-token may be more than the text has.
@@ -63,9 +63,9 @@ static inline __attribute__((always_inline)) size_t KERNEL(find_ids)(const key_s
   for (const size_t n = search.batch->n; index < n; index++) {
     const uint64_t low = keys[index].low, high = keys[index].high;
     // In bytes: an index would have to be multiplied each time.
-    const pre_token_slot *slot = (const pre_token_slot *)(slots + places[index]);
+    const pre_token_slot *slot = likely_slot(slots + places[index], low);
     const uint64_t difference = slot_high(slot) ^ high;
-    if (__builtin_expect(((slot_low(slot) ^ low) | difference << 4) == 0 && difference >> 60 < SLOT_CLAIMED, 1)) {
+    if (__builtin_expect(((slot_low(slot) ^ low) | (difference & SLOT_FILLED_KEY)) == 0, 1)) {
       ids = copy_inline(slot, difference >> 60, ids, is_narrow);
     } else {
       output->ids = ids;

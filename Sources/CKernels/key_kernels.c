@@ -90,8 +90,8 @@ static inline int is_equal(const uint8_t *bytes, const uint8_t *kept, size_t len
   return load8(bytes + length - 8) == load8(kept + length - 8);
 }
 
-// All that a slot has room for is written: no branch depends on how many ids there are.
-static inline __attribute__((always_inline)) uint32_t *copy_inline(const pre_token_slot *slot, uint64_t count,
+// All that a slot has room for is written: no branch depends on how many ids there are. `code` is their number less one.
+static inline __attribute__((always_inline)) uint32_t *copy_inline(const pre_token_slot *slot, uint64_t code,
                                                                    uint32_t *ids, const int is_narrow) {
   if (is_narrow) {
     uint16_t narrow[SLOT_NARROW_IDS];
@@ -100,7 +100,17 @@ static inline __attribute__((always_inline)) uint32_t *copy_inline(const pre_tok
   } else {
     memcpy(ids, slot->payload, sizeof slot->payload);
   }
-  return ids + count;
+  return ids + code + 1;
+}
+
+// The slot of a line to compare with a key: the first if it has the key's first word, else the other. Both have it where
+// two words of eight bytes or more begin alike, which `walk` sorts out. A choice and not a branch, which would be wrong
+// too often; the empty statement keeps it one.
+static inline __attribute__((always_inline)) const pre_token_slot *likely_slot(const char *line, uint64_t low) {
+  const pre_token_slot *const slots = (const pre_token_slot *)line;
+  const pre_token_slot *slot = slot_low(slots) == low ? slots : slots + 1;
+  __asm__("" : "+r"(slot));
+  return slot;
 }
 
 // Copies ids from the arena; 0 if they are another pre-token's, of which the key is the same hash.
@@ -131,8 +141,8 @@ static inline void note_miss(key_output *output, size_t index, size_t slot, size
 static __attribute__((noinline)) int walk(const key_search search, key_output *output, size_t index,
                                           int is_narrow) {
   const uint64_t low = search.keys[index].low, high = search.keys[index].high;
-  const size_t home = search.places[index], mask = ((size_t)sizeof(pre_token_slot) << search.cache->bits) - 1;
-  for (size_t place = home;; place = slot_after(place, home, mask)) {
+  const size_t mask = ((size_t)sizeof(pre_token_slot) << search.cache->bits) - 1;
+  for (size_t place = search.places[index];; place = slot_after(place, mask)) {
     pre_token_slot *slot = (pre_token_slot *)((char *)search.cache->slots + place);
     uint64_t there = slot_high(slot);
     if (there == 0) {
@@ -201,7 +211,7 @@ int keys_have_kernel(int kernel) {
       return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("avx2");
     default:
       return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-             __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("bmi2");
+             __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("bmi2");
   }
 }
 #elif defined(__aarch64__)

@@ -1,6 +1,6 @@
-// Making keys eight at a time and looking both slots of a cache line up at once, with AVX-512.
+// Making keys eight at a time and comparing them by vectors, with AVX-512.
 
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,bmi,bmi2,lzcnt,popcnt"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,bmi,bmi2,lzcnt,popcnt"))), apply_to = function)
 
 // Puts the keys of pre-tokens that are long or begin with zeros, which `lanes` says, in the place of what their first
 // bytes have given.
@@ -22,13 +22,14 @@ static inline __m512i four_times_sixteen(const uint8_t *text, size_t one, size_t
   return _mm512_inserti64x4(_mm512_castsi256_si512(first), last, 1);
 }
 
-// Keys of up to 15 bytes of their first sixteen: `bits` is eight times the length, in both words of each.
-static inline __m512i keys_of(__m512i bytes, __m512i bits) {
-  const __m512i before = _mm512_set_epi64(64, 0, 64, 0, 64, 0, 64, 0), one = _mm512_set1_epi64(1);
-  const __m512i own = _mm512_max_epi64(_mm512_sub_epi64(bits, before), _mm512_setzero_si512());
-  // Shifted by 64 or more one becomes 0, and that less one all bits.
-  const __m512i kept = _mm512_and_si512(bytes, _mm512_sub_epi64(_mm512_sllv_epi64(one, own), one));
-  return _mm512_or_si512(kept, _mm512_maskz_slli_epi64(0xAA, bits, 56 - 3));
+// Keys of up to 15 bytes of their first sixteen. `lengths` are eight of 64 bits, `which` chooses the lowest byte of one for
+// all sixteen of its key.
+static inline __m512i keys_of(__m512i bytes, __m512i lengths, __m512i which) {
+  // No length of a byte is more than that of the last.
+  const __m512i places = _mm512_broadcast_i32x4(_mm_set_epi8(-1, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0));
+  const __m512i length = _mm512_permutexvar_epi8(which, lengths);
+  const __m512i kept = _mm512_maskz_mov_epi8(_mm512_cmplt_epu8_mask(places, length), bytes);
+  return _mm512_mask_mov_epi8(kept, 0x8000800080008000, length);
 }
 
 static void fill_avx512(const pre_token_batch *batch, const pre_token_cache *cache, size_t index, pre_token_key *keys,
@@ -36,29 +37,32 @@ static void fill_avx512(const pre_token_batch *batch, const pre_token_cache *cac
   if (!has_room_behind(batch, index)) return fill_multiplied(batch, cache, index, keys, places);
   const __m512i before_high = _mm512_set1_epi64((long long)0x9E3779B97F4A7C15u);
   const __m512i before_all = _mm512_set1_epi64((long long)0xD6E8FEB86659FD93u);
-  // Each element of the first half twice, and of the second one.
-  const __m512i first_twice = _mm512_set_epi64(3, 3, 2, 2, 1, 1, 0, 0);
-  const __m512i last_twice = _mm512_set_epi64(7, 7, 6, 6, 5, 5, 4, 4);
+  // The lowest bytes of the words of each half, sixteen times.
+  const __m512i of_first = _mm512_set_epi64(0x1818181818181818, 0x1818181818181818, 0x1010101010101010, 0x1010101010101010,
+                                            0x0808080808080808, 0x0808080808080808, 0, 0);
+  const __m512i of_last = _mm512_or_si512(of_first, _mm512_set1_epi8(32));
   // Keys, four and four, to words of eight keys.
   const __m512i lows = _mm512_set_epi64(14, 12, 10, 8, 6, 4, 2, 0);
   const __m512i highs = _mm512_set_epi64(15, 13, 11, 9, 7, 5, 3, 1);
-  const __m128i shift = _mm_cvtsi32_si128(64 - (int)cache->bits);
+  const __m128i shift = _mm_cvtsi32_si128(65 - (int)cache->bits);
   const uint8_t *text = batch->text;
   const char *slots = (const char *)cache->slots;
-  size_t start = index == 0 ? batch->start : (size_t)batch->ends[index - 1];
+  const size_t *all_ends = (const size_t *)batch->ends;
+  size_t start = index == 0 ? batch->start : all_ends[index - 1];
   __m512i before = _mm512_set1_epi64((long long)start);
-  for (; index + 8 <= batch->n; index += 8) {
-    const size_t *at = (const size_t *)batch->ends + index;
+  const size_t n = batch->n;
+  for (; index + 8 <= n; index += 8) {
+    const size_t *at = all_ends + index;
     const __m512i ends = _mm512_loadu_si512(at);
-    const __m512i bits = _mm512_slli_epi64(_mm512_sub_epi64(ends, _mm512_alignr_epi64(ends, before, 7)), 3);
+    const __m512i lengths = _mm512_sub_epi64(ends, _mm512_alignr_epi64(ends, before, 7));
     before = ends;
-    __m512i first = keys_of(four_times_sixteen(text, start, at[0], at[1], at[2]), _mm512_permutexvar_epi64(first_twice, bits));
-    __m512i last = keys_of(four_times_sixteen(text, at[3], at[4], at[5], at[6]), _mm512_permutexvar_epi64(last_twice, bits));
+    __m512i first = keys_of(four_times_sixteen(text, start, at[0], at[1], at[2]), lengths, of_first);
+    __m512i last = keys_of(four_times_sixteen(text, at[3], at[4], at[5], at[6]), lengths, of_last);
     start = at[7];
     _mm512_storeu_si512(keys + index, first);
     _mm512_storeu_si512(keys + index + 4, last);
     __m512i low = _mm512_permutex2var_epi64(first, lows, last), high = _mm512_permutex2var_epi64(first, highs, last);
-    const unsigned is_rare = _mm512_cmpgt_epu64_mask(bits, _mm512_set1_epi64(8 * KEY_LONGEST_INLINE)) |
+    const unsigned is_rare = _mm512_cmpgt_epu64_mask(lengths, _mm512_set1_epi64(KEY_LONGEST_INLINE)) |
                              (unsigned)_mm512_testn_epi64_mask(low, low);
     if (__builtin_expect(is_rare, 0)) {
       put_rare_keys(batch, index, is_rare, keys);
@@ -68,48 +72,34 @@ static void fill_avx512(const pre_token_batch *batch, const pre_token_cache *cac
       high = _mm512_permutex2var_epi64(first, highs, last);
     }
     const __m512i mixed = _mm512_xor_si512(low, _mm512_mullo_epi64(high, before_high));
-    const __m512i slot = _mm512_srl_epi64(_mm512_mullo_epi64(mixed, before_all), shift);
-    _mm256_storeu_si256((__m256i *)(places + index), _mm256_slli_epi32(_mm512_cvtepi64_epi32(slot), 5));
+    const __m512i line = _mm512_srl_epi64(_mm512_mullo_epi64(mixed, before_all), shift);
+    _mm256_storeu_si256((__m256i *)(places + index), _mm256_slli_epi32(_mm512_cvtepi64_epi32(line), 6));
     for (unsigned lane = 0; lane < 8; lane++) __builtin_prefetch(slots + places[index + lane], 0, 3);
   }
-  if (index < batch->n) fill_multiplied(batch, cache, index, keys, places);
+  if (index < n) fill_multiplied(batch, cache, index, keys, places);
 }
-
-// Which slot of a line has a key, by the two lowest bits of both halves of a comparison: its offset, or NEITHER.
-enum { NEITHER = 255 };
-#define ROW(a, b, c, d) {a, b, c, d, a, b, c, d, a, b, c, d, a, b, c, d}
-static const uint8_t offset_of_match[4][16] = {
-    ROW(NEITHER, NEITHER, NEITHER, 0),
-    ROW(NEITHER, NEITHER, NEITHER, 0),
-    ROW(NEITHER, NEITHER, NEITHER, 0),
-    ROW(32, 32, 32, 0),
-};
-#undef ROW
 
 // Other threads may change a line while it is read: any of its words may be that before or after (`pre_token_slot`), which
 // the thread sanitizer cannot know.
-static inline __attribute__((always_inline, no_sanitize("thread"))) size_t find_by_lines(const key_search search, key_output *output,
+static inline __attribute__((always_inline, no_sanitize("thread"))) size_t find_by_vectors(const key_search search, key_output *output,
                                                                   size_t index, const int is_narrow) {
   const char *slots = (const char *)search.cache->slots;
   const pre_token_key *keys = search.keys;
   const uint32_t *places = search.places;
   uint32_t *ids = output->ids;
-  // The keys of a line without the numbers of ids, and nothing of the payloads.
-  const __m512i what = _mm512_set_epi64(0, 0, (long long)(UINT64_MAX >> 4), -1, 0, 0, (long long)(UINT64_MAX >> 4), -1);
+  const __m128i filled_key = _mm_set_epi64x((long long)SLOT_FILLED_KEY, -1);
   for (const size_t n = search.batch->n; index < n; index++) {
-    const char *line = slots + (places[index] & ~(uint32_t)63);
-    const __m512i key = _mm512_broadcast_i64x2(_mm_loadu_si128((const __m128i *)(keys + index)));
-    const unsigned same = _mm512_testn_epi64_mask(_mm512_xor_si512(_mm512_load_si512(line), key), what);
-    const size_t offset = offset_of_match[same >> 4 & 3][same & 15];
-    const pre_token_slot *slot = (const pre_token_slot *)(line + (offset & 32));
-    // Keys have none of the highest four bits.
-    const uint64_t count = slot_high(slot) >> 60;
-    if (__builtin_expect(offset != NEITHER, 1) && __builtin_expect(count < SLOT_CLAIMED, 1)) {
-      ids = copy_inline(slot, count, ids, is_narrow);
+    const pre_token_slot *slot = likely_slot(slots + places[index], keys[index].low);
+    // By a vector: the units for whole numbers are what this loop has too few of.
+    const __m128i difference = _mm_xor_si128(_mm_loadu_si128((const __m128i *)(keys + index)),
+                                             _mm_load_si128((const __m128i *)&slot->key));
+    if (__builtin_expect(_mm_test_epi64_mask(difference, filled_key) == 0, 1)) {
+      ids = copy_inline(slot, slot_high(slot) >> 60, ids, is_narrow);
       continue;
     }
     output->ids = ids;
-    if (offset != NEITHER && count == SLOT_IN_ARENA && copy_from_arena(search, index, slot->payload[0], output)) {
+    if ((slot_high(slot) ^ keys[index].high) == (uint64_t)SLOT_IN_ARENA << 60 && slot_low(slot) == keys[index].low &&
+        copy_from_arena(search, index, slot->payload[0], output)) {
       ids = output->ids;
       continue;
     }
@@ -122,11 +112,11 @@ static inline __attribute__((always_inline, no_sanitize("thread"))) size_t find_
 }
 
 static __attribute__((no_sanitize("thread"))) size_t find_narrow_avx512(const key_search search, key_output *output, size_t index) {
-  return find_by_lines(search, output, index, 1);
+  return find_by_vectors(search, output, index, 1);
 }
 
 static __attribute__((no_sanitize("thread"))) size_t find_wide_avx512(const key_search search, key_output *output, size_t index) {
-  return find_by_lines(search, output, index, 0);
+  return find_by_vectors(search, output, index, 0);
 }
 
 #pragma clang attribute pop

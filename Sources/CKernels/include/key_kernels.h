@@ -24,14 +24,15 @@ static const uint64_t KEY_TOO_LONG = 0x00FFFFFFFFFFFFFF;
 enum {
   KEY_KERNEL_PLAIN = 0,   // multiplications, any processor
   KEY_KERNEL_CRC32 = 1,   // CRC32, with BMI2 and AVX2 on x86-64
-  KEY_KERNEL_AVX512 = 2,  // multiplications, eight at a time; AVX-512 with BW, DQ and VL
+  KEY_KERNEL_AVX512 = 2,  // multiplications, eight at a time; AVX-512 with BW, DQ, VL and VBMI
 };
 
 // Whether this processor can run a kernel.
 int keys_have_kernel(int kernel);
 
-// A slot of the cache: a key, whose four highest bits say how many ids there are, or one of the two below; and the
-// ids, or where they are. Free where `high` is 0.
+// A slot of the cache: a key, the four highest bits of which are a code, and the ids, or where they are. Free where `high`
+// is 0. The code is the number of ids less one, or one of the two below: these have the highest bit, so that a
+// comparison which leaves out the three bits of the number finds slots that have their ids, and no others.
 //
 // Several threads may use one table. None waits for another: a slot goes from free to claimed to filled, and a
 // filled one stays as it is until all but one have left the table. Who claims a
@@ -45,14 +46,17 @@ typedef struct {
 } pre_token_slot;
 
 enum {
-  SLOT_CLAIMED = 14,   // ids are not known yet: the first payload is the number of a miss of who has claimed it
-  SLOT_IN_ARENA = 15,  // the first payload is a place in the arena and, in its high half, the number of ids
+  SLOT_CLAIMED = 8,   // ids are not known yet: the first payload is the number of a miss of who has claimed it
+  SLOT_IN_ARENA = 9,  // the first payload is a place in the arena and, in its high half, the number of ids
   SLOT_WIDE_IDS = 4,
   SLOT_NARROW_IDS = 8,
 };
 
+// What of a slot's `high` is equal to a key's if it has the key's ids.
+static const uint64_t SLOT_FILLED_KEY = ~((uint64_t)7 << 60);
+
 // A cache as it is: 2^bits slots, at the start of a cache line, and the arena. The highest bits of a key's hash choose
-// its home. Where that is taken, the other slot of the same cache line is next, then the same two of the next line: a
+// its home, a line of two slots. Where the first is taken the other one is next, then the two of the next line: a
 // line that nobody has asked for costs more than anything else.
 typedef struct {
   pre_token_slot *slots;
@@ -83,7 +87,7 @@ static inline int slot_claim(pre_token_slot *slot, pre_token_key key, size_t mis
   return 1;
 }
 
-// Fills a slot that was claimed: `code` is the number of ids, or SLOT_IN_ARENA.
+// Fills a slot that was claimed: `code` is the number of ids less one, or SLOT_IN_ARENA.
 static inline void slot_fill(pre_token_slot *slot, uint64_t high, uint64_t code, uint64_t first, uint64_t second) {
   __atomic_store_n(&slot->payload[0], first, __ATOMIC_RELAXED);
   slot->payload[1] = second;
@@ -96,12 +100,8 @@ static inline void slot_abandon(pre_token_slot *slot) { __atomic_store_n(&slot->
 // What may be the number of the miss for which a slot is claimed: if another thread has claimed it, it may be filling it.
 static inline uint64_t slot_claimant(const pre_token_slot *slot) { return __atomic_load_n(&slot->payload[0], __ATOMIC_RELAXED); }
 
-// The place behind another one in the order above, both in bytes from the first slot. `home` is where the walk began.
-static inline size_t slot_after(size_t place, size_t home, size_t mask) {
-  const size_t other = place ^ sizeof(pre_token_slot);
-  const size_t is_back = ((other ^ home) & sizeof(pre_token_slot)) == 0;
-  return (other + (is_back ? 2 * sizeof(pre_token_slot) : 0)) & mask;
-}
+// The place behind another one in the order above, both in bytes from the first slot.
+static inline size_t slot_after(size_t place, size_t mask) { return (place + sizeof(pre_token_slot)) & mask; }
 
 // A batch of pre-tokens: the first begins at `start` in the `count` bytes of `text`, each ends at its
 // element of `ends` and the next begins there.

@@ -7,7 +7,8 @@ internal import Synchronization
 /// they are few, so that a hit costs one cache line. The highest four bits of a filled slot's `high` say
 /// how many ids there are, or that ids, and bytes that the key does not hold, lie in an arena. Nearly all that is in the
 /// table is in the cache line where its hash says: a line that was not asked for in time costs as much as twenty that
-/// were, so much of the table stays free, and both slots of a line are tried before another line is.
+/// were, so much of the table stays free, and both slots of a line are tried before another line is. Which of the two to
+/// compare is chosen by the first word of the key.
 ///
 /// Who looks pre-tokens up claims a slot for each that is not there (`reserve` has made sure that there are enough), and
 /// `fill` puts its ids there when they are known: neither is the slot searched again, nor is a pre-token that comes
@@ -23,7 +24,7 @@ internal import Synchronization
   /// half of the first word, their number in its high half.
   typealias Slot = pre_token_slot
 
-  /// The highest bits of a slot's `high` where the payload is a place in the arena.
+  /// The code of a slot, the highest four bits of its `high`, where the payload is a place in the arena.
   static let inArena = UInt64(SLOT_IN_ARENA)
   /// The same where ids are not known yet.
   static let claimed = UInt64(SLOT_CLAIMED)
@@ -116,7 +117,7 @@ internal import Synchronization
   ///   - batch: The pre-tokens.
   ///   - first: Those before it are left out.
   ///   - keys: Has room for as many elements as there are pre-tokens, and `KEY_SLACK`.
-  ///   - places: The same. Where their homes are, in bytes from the first slot.
+  ///   - places: The same. Where their homes, the lines that are tried first, are, in bytes from the first slot.
   func prepare(
     _ batch: pre_token_batch, from first: Int = 0, keys: UnsafeMutablePointer<PreTokenKey>,
     places: UnsafeMutablePointer<UInt32>
@@ -131,14 +132,13 @@ internal import Synchronization
       return
     }
     let slots = UnsafeRawPointer(unsafe slots)
-    let shift = UInt32(truncatingIfNeeded: 32 &- bits)
     var start = unsafe first == 0 ? batch.start : batch.ends[first &- 1]
     for index in first..<(unsafe batch.n) {
       let end = unsafe batch.ends[index]
       // start..<end lie in the text, as the caller's contract says.
       let key = unsafe PreTokenKey(
         batch.text + start, length: end &- start, available: batch.count &- start)
-      let place = key.hash &>> shift &* UInt32(Self.stride)
+      let place = UInt32(Self.line(key.hash, bits) &* 2 &* Self.stride)
       unsafe keys[index] = key
       unsafe places[index] = place
       unsafe prefetch_line(slots + Int(place))
@@ -209,7 +209,7 @@ internal import Synchronization
     // Claimed, and so in bounds.
     let slot = unsafe slots + Int(place) / Self.stride
     if let inline, !key.isHashed {
-      unsafe slot_fill(slot, key.high, UInt64(ids.count), inline[0], inline[1])
+      unsafe slot_fill(slot, key.high, UInt64(ids.count - 1), inline[0], inline[1])
       return
     }
     let offset = unsafe keep(
@@ -267,7 +267,7 @@ internal import Synchronization
     }
     for slot in late {
       // There is one: part of the slots are always free.
-      unsafe slots[freePosition(from: home(of: slot), canPassEnd: true).unsafelyUnwrapped] = slot
+      unsafe slots[freePosition(in: home(of: slot), canPassEnd: true).unsafelyUnwrapped] = slot
     }
   }
 
@@ -275,29 +275,34 @@ internal import Synchronization
   @inline(__always)
   private func move(_ slot: Slot, from line: Int) -> Bool {
     let home = home(of: slot)
-    guard home / 2 >= line, let position = freePosition(from: home, canPassEnd: false) else {
+    guard home >= line, let position = freePosition(in: home, canPassEnd: false) else {
       return false
     }
     unsafe slots[position] = slot
     return true
   }
 
-  /// The number of the slot where the search for a slot's key begins.
+  /// The number of the line where the search for a slot's key begins.
   @inline(__always)
   private func home(of slot: Slot) -> Int {
     let key = PreTokenKey(low: slot.key.low, high: slot.key.high & ~(15 << 60))
-    return Int(hash(key) >> UInt32(32 - bits))
+    return Self.line(hash(key), bits)
   }
 
-  /// The first free slot from a home on; nil where it would lie behind the end.
+  /// The line of a table of 2^bits slots, two a line, that a hash chooses.
   @inline(__always)
-  private func freePosition(from home: Int, canPassEnd: Bool) -> Int? {
-    var place = home * Self.stride
+  private static func line(_ hash: UInt32, _ bits: Int) -> Int {
+    Int(UInt64(hash) >> UInt64(33 &- bits))
+  }
+
+  /// The first free slot from a line on; nil where it would lie behind the end.
+  @inline(__always)
+  private func freePosition(in line: Int, canPassEnd: Bool) -> Int? {
+    var place = line * 2 * Self.stride
     // In bounds: masked.
     while unsafe slots[place / Self.stride].key.high != 0 {
-      let next = slot_after(place, home * Self.stride, Self.stride << bits - 1)
-      // Lines have two slots.
-      if !canPassEnd, next / (2 * Self.stride) < place / (2 * Self.stride) { return nil }
+      let next = slot_after(place, Self.stride << bits - 1)
+      if !canPassEnd, next < place { return nil }
       place = next
     }
     return place / Self.stride
@@ -306,7 +311,7 @@ internal import Synchronization
 
 /// How ids lie in the sixteen bytes of a slot.
 protocol InlineIDs {
-  /// How many there can be, below `PreTokenCacheStorage.inArena`. `write` writes as many.
+  /// How many there can be, at most eight. `write` writes as many.
   static var limit: Int { get }
   /// The first `limit` of some ids as a payload, what lies behind them too if they are fewer.
   static func pack(_ ids: UnsafePointer<TokenID>) -> SIMD2<UInt64>

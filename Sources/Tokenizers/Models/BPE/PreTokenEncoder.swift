@@ -189,8 +189,7 @@ internal import CKernels
     var written = count
     search: while index < end {
       let key = unsafe keys[index]
-      let home = unsafe Int(places[index])
-      var place = home
+      var place = unsafe Int(places[index])
       while true {
         // In bounds: masked. A walk ends because part of the slots are always free.
         let slot = unsafe (slots + place).assumingMemoryBound(to: PreTokenCacheStorage.Slot.self)
@@ -211,7 +210,7 @@ internal import CKernels
             let payload = unsafe slot.pointee.payload
             unsafe Inline.write(
               SIMD2(payload.0, payload.1), to: UnsafeMutableRawPointer(output + written))
-            written &+= Int(truncatingIfNeeded: code)
+            written &+= Int(truncatingIfNeeded: code) &+ 1
             break
           }
           if code == PreTokenCacheStorage.claimed {
@@ -235,7 +234,7 @@ internal import CKernels
             break
           }
         }
-        place = slot_after(place, home, mask)
+        place = slot_after(place, mask)
       }
       index &+= 1
     }
