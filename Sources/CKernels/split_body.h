@@ -33,8 +33,8 @@ static inline void KERNEL(emit)(uint64_t bits, size_t base, intptr_t *ends, unsi
   uint8_t packed[64];
   _mm512_storeu_si512(packed, _mm512_maskz_compress_epi8(bits, _mm512_loadu_si512(numbers)));
   const __m512i bases = _mm512_set1_epi64((long long)base);
-  // Sixteen without asking how many there are: more are rare, and a loop's end cannot be foreseen.
-  for (unsigned done = 0; done < 16 || __builtin_expect(done < count, 0); done += 8) {
+  // 24 without asking how many there are: more are rare, and a loop's end cannot be foreseen.
+  for (unsigned done = 0; done < 24 || __builtin_expect(done < count, 0); done += 8) {
     const __m128i eight = _mm_loadl_epi64((const __m128i *)(packed + done));
     _mm512_storeu_si512(ends + done, _mm512_add_epi64(_mm512_cvtepu8_epi64(eight), bases));
   }
