@@ -69,7 +69,9 @@ extension Tokenizer {
 /// texts are.
 public final class TextEncoder {
   /// From so many bytes on, room for the ids of a text is made at once.
-  private static let worthRoom = 1 << 20
+  private static let worthRoom = 1 << 18
+  /// From so many bytes on, that room gets its pages before they are written to.
+  private static let worthPages = 1 << 20
   /// Bytes that are checked, split and encoded before the next are looked at: they stay in a second-level cache.
   private static let stretch = 1 << 18
   /// In how many bytes before the end of a stretch a cut is looked for.
@@ -133,7 +135,7 @@ public final class TextEncoder {
     // Short texts leave it to the array to grow, which takes account of what it held before. Of others an id a
     // byte, the most there can be, or what prose takes: memory that is not written to costs nothing.
     if text.count >= Self.worthRoom {
-      ahead = RoomAhead(ids)
+      if text.count >= Self.worthPages { ahead = RoomAhead(ids) }
       ids.reserve(text.count <= Self.mostRoom ? text.count : text.count / 3)
     }
     defer { ahead = nil }
@@ -177,7 +179,7 @@ public final class TextEncoder {
 
   /// Says that about so many bytes are to be encoded now.
   func expect(_ byteCount: Int) {
-    if byteCount >= Self.worthRoom { encoder.expect(byteCount) }
+    if byteCount >= Self.worthPages { encoder.expect(byteCount) }
   }
 
   /// Where to stop first in a range of `text`: at a place where it may be cut, looked for shortly before the end of a

@@ -35,7 +35,7 @@ struct MergeAutomaton: ~Copyable {
     /// backtracking. What is merged adds to it.
     var credit = 1 << 15
     /// After so many steps of which none is new, walks go on side by side.
-    var patience = 1 << 8
+    var patience = 1 << 4
     /// How far each goes at most, and within how many bytes one that began with a guess is to be in the same
     /// state as one that did not.
     var quarter = 1 << 12
