@@ -208,6 +208,23 @@ struct LongPreTokenTests {
     }
   }
 
+  /// A pair that was inserted and is not held would be missing wherever tokens stand side by side.
+  @Test(.tags(.property), arguments: [0, 1, 5, 300, 50_000])
+  func theFilterHoldsAllPairsAndFewOthers(_ count: Int) {
+    var random = SeededRandom(seed: UInt64(count))
+    func pair() -> [UInt32] { (0..<2).map { _ in UInt32(random.below(1 << 17)) } }
+    let pairs = (0..<count).map { _ in pair() }
+    let filter = MergeFilter(pairCount: count)
+    for pair in pairs { filter.insert(pair[0], pair[1]) }
+    let lookup = filter.lookup
+    #expect(pairs.allSatisfy { lookup.mayHold($0[0], $0[1]) })
+    let inserted = Set(pairs)
+    let others = (0..<20_000).map { _ in pair() }.filter { !inserted.contains($0) }
+    let wrong = others.count { lookup.mayHold($0[0], $0[1]) }
+    // A word or two of few pairs may be nearly full or nearly empty.
+    #expect(wrong < others.count / (count < 300 ? 2 : 20), "\(wrong) of \(others.count)")
+  }
+
   /// What a user calls goes over from the heap to backtracking; ids stay the same.
   @Test
   func laterPreTokensGiveTheSameIDs() throws {

@@ -131,6 +131,7 @@ struct BacktrackingMerger: ~Copyable {
         mergeTable.withLookup { lookup in
           let walk = unsafe Walk(
             nodes: nodes, trie: tables.trie.lookup, lookup: lookup,
+            filter: tables.tree.filter.lookup,
             memo: memory.base.assumingMemoryBound(to: UInt64.self),
             dead: deadMemory.base.assumingMemoryBound(to: UInt64.self))
           repeated = unsafe walk.run(start, count, after: last, into: &output)
@@ -148,6 +149,7 @@ struct BacktrackingMerger: ~Copyable {
     let nodes: UnsafePointer<MergeTree.Node>
     let trie: TokenTrieStorage.Lookup
     let lookup: MergeTableStorage.Lookup
+    let filter: MergeFilter.Lookup
     let memo: UnsafeMutablePointer<UInt64>
     /// A bit for each position.
     let dead: UnsafeMutablePointer<UInt64>
@@ -258,7 +260,7 @@ struct BacktrackingMerger: ~Copyable {
       let known = unsafe memo[slot]
       if known & ~1 == pair { return known & 1 != 0 }
       let answer = unsafe MergeTree.isBoundary(
-        left, right, before: MergeTableStorage.noRank, nodes, lookup)
+        left, right, before: MergeTableStorage.noRank, nodes, lookup, filter)
       unsafe memo[slot] = pair | (answer ? 1 : 0)
       return answer
     }

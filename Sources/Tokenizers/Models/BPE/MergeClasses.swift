@@ -121,7 +121,7 @@ struct MergeClasses: ~Copyable {
         guard let base = nodes.baseAddress else { return true }
         // Both are symbols, of which each has its node.
         return unsafe MergeTree.isBoundary(
-          left, token, before: MergeTableStorage.noRank, base, lookup)
+          left, token, before: MergeTableStorage.noRank, base, lookup, tables.tree.filter.lookup)
       }
     }
   }

@@ -55,22 +55,26 @@ struct MergeTree: Sendable {
 
   /// One for each symbol.
   var nodes: [Node]
+  /// The pairs that merges join.
+  let filter: MergeFilter
 
   /// The tree of a model; nil if merging does not make its tokens in this orderly way.
   ///
   /// - Complexity: O(n) in the size of the vocabulary.
   init?(_ vocabulary: Vocabulary, _ merges: [BPEModel.Merge], _ mergeTable: MergeTableStorage) {
     var nodes = [Node](repeating: Node(), count: mergeTable.symbolCount)
+    let filter = MergeFilter(pairCount: merges.count)
     let isTree = mergeTable.withLookup { lookup in
-      Self.fill(&nodes, vocabulary, merges, lookup)
+      Self.fill(&nodes, vocabulary, merges, lookup, filter)
     }
     guard isTree else { return nil }
     self.nodes = nodes
+    self.filter = filter
   }
 
   private static func fill(
     _ nodes: inout [Node], _ vocabulary: Vocabulary, _ merges: [BPEModel.Merge],
-    _ lookup: MergeTableStorage.Lookup
+    _ lookup: MergeTableStorage.Lookup, _ filter: MergeFilter
   ) -> Bool {
     var symbols = [UInt32](repeating: none, count: vocabulary.count)
     for symbol in nodes.indices {
@@ -92,6 +96,7 @@ struct MergeTree: Sendable {
         let merged = symbol(merge.merged), nodes[left].order != unmade,
         nodes[right].order != unmade, nodes[merged].order == unmade
       else { return false }
+      filter.insert(UInt32(left), UInt32(right))
       nodes[merged].order = UInt32(rank) + 1
       nodes[merged].left = UInt32(left)
       nodes[merged].right = UInt32(right)
@@ -105,7 +110,7 @@ struct MergeTree: Sendable {
         let (left, right) = unsafe (node.pointee.left, node.pointee.right)
         let isReached =
           unsafe base[Int(left)].order != unmade && base[Int(right)].order != unmade
-          && isBoundary(left, right, before: UInt32(rank), base, lookup)
+          && isBoundary(left, right, before: UInt32(rank), base, lookup, filter.lookup)
         if !isReached { unsafe node.pointee.order = unmade }
       }
       return true
@@ -115,18 +120,20 @@ struct MergeTree: Sendable {
   /// Whether two tokens, each of which merging its own bytes makes, stay side by side when they are merged
   /// together by the merges of a rank below `limit`, which is at most `MergeTableStorage.noRank`.
   ///
-  /// - Parameter nodes: The nodes of all symbols.
+  /// - Parameters:
+  ///   - nodes: The nodes of all symbols.
+  ///   - filter: Of the pairs that merges join.
   @inline(__always)
   static func isBoundary(
     _ left: UInt32, _ right: UInt32, before limit: UInt32, _ nodes: UnsafePointer<Node>,
-    _ lookup: MergeTableStorage.Lookup
+    _ lookup: MergeTableStorage.Lookup, _ filter: MergeFilter.Lookup
   ) -> Bool {
     var (left, right, limit) = (left, right, limit)
     // In bounds: symbols; the parts of a token that is made are such.
     var leftOrder = unsafe nodes[Int(left)].order
     var rightOrder = unsafe nodes[Int(right)].order
     while true {
-      if lookup.rank(left, right) < limit { return false }
+      if filter.mayHold(left, right), lookup.rank(left, right) < limit { return false }
       if leftOrder > rightOrder {
         // An order is a rank plus one.
         limit = leftOrder &- 1
