@@ -207,7 +207,8 @@ class Bench:
                 for kind in PATHOLOGICAL:
                     corpus = f"{kind}-{size}MB"
                     contenders = {"ours": lambda: self.ours(vocab, corpus, passes=0)}
-                    for name in peers[vocab]:
+                    wanted = self.options.peers.split(",") if self.options.peers else peers[vocab]
+                    for name in [name for name in peers[vocab] if name in wanted]:
                         contenders[name] = lambda name=name: self.peer(name, vocab, corpus, passes=0, limit={})
                     self.compare("pathological", vocab, corpus, contenders, rounds=min(3, self.options.rounds))
 

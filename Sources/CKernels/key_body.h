@@ -1,5 +1,5 @@
-// Making keys and looking them up one by one, included once for each set of instructions: KERNEL names the functions,
-// of which KERNEL(hash) is there before.
+// Making keys one by one, included once for each set of instructions: KERNEL names the functions, of which KERNEL(hash) is
+// there before.
 
 static inline __attribute__((always_inline)) uint32_t KERNEL(place)(pre_token_key key, uint32_t bits) {
   // A table of 2^bits slots has half as many lines, and at least one.
@@ -51,37 +51,4 @@ static void KERNEL(fill)(const pre_token_batch *batch, const pre_token_cache *ca
   } else {
     KERNEL(fill_keys)(batch, cache, index, keys, places, 1);
   }
-}
-
-static inline __attribute__((always_inline)) size_t KERNEL(find_ids)(const key_search search, key_output *output,
-                                                                     size_t index, const int is_narrow) {
-  // Copies: behind an atomic load a compiler reads the fields again.
-  const char *slots = (const char *)search.cache->slots;
-  const pre_token_key *keys = search.keys;
-  const uint32_t *places = search.places;
-  uint32_t *ids = output->ids;
-  for (const size_t n = search.batch->n; index < n; index++) {
-    const uint64_t low = keys[index].low, high = keys[index].high;
-    // In bytes: an index would have to be multiplied each time.
-    const pre_token_slot *slot = likely_slot(slots + places[index], low);
-    const uint64_t difference = slot_high(slot) ^ high;
-    if (__builtin_expect(((slot_low(slot) ^ low) | (difference & SLOT_FILLED_KEY)) == 0, 1)) {
-      ids = copy_inline(slot, difference >> 60, ids, is_narrow);
-    } else {
-      output->ids = ids;
-      const int is_found = walk(search, output, index, is_narrow);
-      ids = output->ids;
-      if (!is_found) break;
-    }
-  }
-  output->ids = ids;
-  return index;
-}
-
-static size_t KERNEL(find_narrow)(const key_search search, key_output *output, size_t index) {
-  return KERNEL(find_ids)(search, output, index, 1);
-}
-
-static size_t KERNEL(find_wide)(const key_search search, key_output *output, size_t index) {
-  return KERNEL(find_ids)(search, output, index, 0);
 }

@@ -1,4 +1,4 @@
-// Keys of pre-tokens and their look-up: see key_body.h, and key_vectors.h for eight at a time.
+// Keys of pre-tokens, see key_body.h, and key_vectors.h for eight at a time; and their look-up, see key_find.h.
 #include "key_kernels.h"
 
 #include <string.h>
@@ -179,13 +179,58 @@ static __attribute__((noinline)) int walk(const key_search search, key_output *o
   }
 }
 
+// Claims the first free slot of the home of a pre-token that is not there, and notes the miss; 0 if that is left to `walk`.
+// Which of the two slots is free is a choice and not a branch, as above.
+static inline __attribute__((always_inline)) int claim_at_home(const key_search search, key_output *output, size_t index) {
+  const pre_token_key key = search.keys[index];
+  pre_token_slot *const home = (pre_token_slot *)((char *)search.cache->slots + search.places[index]);
+  // It may be there. That of one that is too long is the first word of a free slot.
+  if ((slot_low(home) == key.low) | (slot_low(home + 1) == key.low)) return 0;
+  pre_token_slot *slot = slot_high(home) == 0 ? home : home + 1;
+  __asm__("" : "+r"(slot));
+  if (slot_high(slot) != 0 || !slot_claim(slot, key, output->missing, search.cache->is_shared)) return 0;
+  note_miss(output, index, (size_t)((char *)slot - (char *)search.cache->slots), output->missing);
+  return 1;
+}
+
 // The highest bits depend on all of the key.
 static inline __attribute__((always_inline)) uint32_t hash_multiplied(pre_token_key key) {
   return (uint32_t)((key.low ^ key.high * 0x9E3779B97F4A7C15u) * 0xD6E8FEB86659FD93u >> 32);
 }
 
+#if defined(__x86_64__)
+// What of two keys and their slots is not the same, where the slots have their ids. By vectors: whole numbers have too few
+// units for all that a look-up does.
+static inline __attribute__((always_inline)) __m128i difference_of(const pre_token_key *key, const pre_token_slot *slot) {
+  const __m128i filled_key = _mm_set_epi64x((long long)SLOT_FILLED_KEY, -1);
+  const __m128i difference = _mm_xor_si128(_mm_loadu_si128((const __m128i *)key), _mm_load_si128((const __m128i *)&slot->key));
+  return _mm_and_si128(filled_key, difference);
+}
+
+// As key_find.h wants it, with SSE2.
+static inline __attribute__((always_inline)) unsigned which_differ(const pre_token_key *keys, const pre_token_slot *one,
+                                                                   const pre_token_slot *two) {
+  const __m128i first = difference_of(keys, one), second = difference_of(keys + 1, two), none = _mm_setzero_si128();
+  if (__builtin_expect(_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_or_si128(first, second), none)) == 0xFFFF, 1)) return 0;
+  return _mm_movemask_epi8(_mm_cmpeq_epi8(first, none)) == 0xFFFF ? 2 : 1;
+}
+#else
+// As key_find.h wants it, by whole numbers.
+static inline __attribute__((always_inline)) unsigned which_differ(const pre_token_key *keys, const pre_token_slot *one,
+                                                                   const pre_token_slot *two) {
+  const uint64_t first = (slot_low(one) ^ keys[0].low) | ((slot_high(one) ^ keys[0].high) & SLOT_FILLED_KEY);
+  const uint64_t second = (slot_low(two) ^ keys[1].low) | ((slot_high(two) ^ keys[1].high) & SLOT_FILLED_KEY);
+  if (__builtin_expect((first | second) == 0, 1)) return 0;
+  return first != 0 ? 1 : 2;
+}
+#endif
+
+#define FIRST_DIFFERS 1
 #define KERNEL(name) name##_multiplied
+#define WHICH_DIFFER which_differ
 #include "key_body.h"
+#include "key_find.h"
+#undef WHICH_DIFFER
 #undef KERNEL
 
 #if defined(__x86_64__)
@@ -194,13 +239,25 @@ static inline __attribute__((always_inline)) uint32_t hash_crc32(pre_token_key k
   return (uint32_t)_mm_crc32_u64(_mm_crc32_u64(0, key.low), key.high);
 }
 
+// The same with AVX2.
+static inline __attribute__((always_inline)) unsigned which_differ_avx2(const pre_token_key *keys, const pre_token_slot *one,
+                                                                        const pre_token_slot *two) {
+  const __m128i first = difference_of(keys, one), second = difference_of(keys + 1, two), both = _mm_or_si128(first, second);
+  if (__builtin_expect(_mm_testz_si128(both, both), 1)) return 0;
+  return _mm_testz_si128(first, first) ? 2 : 1;
+}
+
 #define KERNEL(name) name##_crc32
+#define WHICH_DIFFER which_differ_avx2
 #include "key_body.h"
+#include "key_find.h"
+#undef WHICH_DIFFER
 #undef KERNEL
 
 static uint32_t hash_by_crc32(pre_token_key key) { return hash_crc32(key); }
 #pragma clang attribute pop
 
+#undef FIRST_DIFFERS
 #include "key_vectors.h"
 
 int keys_have_kernel(int kernel) {
@@ -221,7 +278,10 @@ static inline __attribute__((always_inline)) uint32_t hash_crc32(pre_token_key k
 }
 
 #define KERNEL(name) name##_crc32
+#define WHICH_DIFFER which_differ
 #include "key_body.h"
+#include "key_find.h"
+#undef WHICH_DIFFER
 #undef KERNEL
 
 static uint32_t hash_by_crc32(pre_token_key key) { return hash_crc32(key); }

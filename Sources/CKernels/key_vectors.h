@@ -1,4 +1,4 @@
-// Making keys eight at a time and comparing them by vectors, with AVX-512.
+// Making keys eight at a time, with AVX-512.
 
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,bmi,bmi2,lzcnt,popcnt"))), apply_to = function)
 
@@ -79,75 +79,19 @@ static void fill_avx512(const pre_token_batch *batch, const pre_token_cache *cac
   if (index < n) fill_multiplied(batch, cache, index, keys, places);
 }
 
-// Claims the first free slot of the home of a pre-token that is not there, and notes the miss; 0 if that is left to `walk`.
-// Which of the two slots is free is a choice and not a branch, as above.
-static inline __attribute__((always_inline)) int claim_at_home(const key_search search, key_output *output, size_t index) {
-  const pre_token_key key = search.keys[index];
-  pre_token_slot *const home = (pre_token_slot *)((char *)search.cache->slots + search.places[index]);
-  // It may be there. That of one that is too long is the first word of a free slot.
-  if ((slot_low(home) == key.low) | (slot_low(home + 1) == key.low)) return 0;
-  pre_token_slot *slot = slot_high(home) == 0 ? home : home + 1;
-  __asm__("" : "+r"(slot));
-  if (slot_high(slot) != 0 || !slot_claim(slot, key, output->missing, search.cache->is_shared)) return 0;
-  note_miss(output, index, (size_t)((char *)slot - (char *)search.cache->slots), output->missing);
-  return 1;
-}
-
-// Two pre-tokens at a time. Other threads may change a line while it is read: any of its words may be that before or after
-// (`pre_token_slot`), which the thread sanitizer cannot know.
-static inline __attribute__((always_inline, no_sanitize("thread"))) size_t find_by_vectors(const key_search search, key_output *output,
-                                                                  size_t index, const int is_narrow) {
-  const char *slots = (const char *)search.cache->slots;
-  const pre_token_key *keys = search.keys;
-  const uint32_t *places = search.places;
-  const size_t n = search.batch->n;
-  uint32_t *ids = output->ids;
-  const __m256i filled_key = _mm256_set_epi64x((long long)SLOT_FILLED_KEY, -1, (long long)SLOT_FILLED_KEY, -1);
-  while (index + 1 < n) {
-    const pre_token_slot *one = likely_slot(slots + places[index], keys[index].low);
-    const pre_token_slot *two = likely_slot(slots + places[index + 1], keys[index + 1].low);
-    // By vectors: the units for whole numbers are what this loop has too few of.
-    const __m256i there = _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_load_si128((const __m128i *)&one->key)),
-                                                  _mm_load_si128((const __m128i *)&two->key), 1);
-    const __m256i difference = _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)(keys + index)), there);
-    const unsigned differ = _mm256_test_epi64_mask(difference, filled_key);
-    if (__builtin_expect(differ == 0, 1)) {
-      ids = copy_inline(one, slot_high(one) >> 60, ids, is_narrow);
-      ids = copy_inline(two, slot_high(two) >> 60, ids, is_narrow);
-      index += 2;
-      continue;
-    }
-    // The first is not there, or else the second. Which one is not for a branch to foresee: the ids of the first are
-    // written, and count or not.
-    const size_t is_first_there = (differ & 3) == 0;
-    uint32_t *behind_first = copy_inline(one, slot_high(one) >> 60 & 7, ids, is_narrow);
-    __asm__("" : "+r"(behind_first));
-    ids = is_first_there ? behind_first : ids;
-    index += is_first_there;
-    const pre_token_slot *slot = is_first_there ? two : one;
-    output->ids = ids;
-    if ((slot_high(slot) ^ keys[index].high) == (uint64_t)SLOT_IN_ARENA << 60 && slot_low(slot) == keys[index].low &&
-        copy_from_arena(search, index, slot->payload[0], output)) {
-      ids = output->ids;
-    } else if (!claim_at_home(search, output, index)) {
-      const int is_found = walk(search, output, index, is_narrow);
-      ids = output->ids;
-      if (!is_found) return index;
-    }
-    index++;
-  }
-  output->ids = ids;
-  // The last one of an odd number.
-  if (index < n && walk(search, output, index, is_narrow)) index++;
-  return index;
-}
-
-static __attribute__((no_sanitize("thread"))) size_t find_narrow_avx512(const key_search search, key_output *output, size_t index) {
-  return find_by_vectors(search, output, index, 1);
-}
-
-static __attribute__((no_sanitize("thread"))) size_t find_wide_avx512(const key_search search, key_output *output, size_t index) {
-  return find_by_vectors(search, output, index, 0);
-}
+// Which of two keys are not those of their slots: the lowest two bits for the first, the next two for the second.
+#define WHICH_DIFFER(keys, one, two)                                                                                 \
+  _mm256_test_epi64_mask(                                                                                            \
+      _mm256_xor_si256(                                                                                              \
+          _mm256_loadu_si256((const __m256i *)(keys)),                                                               \
+          _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_load_si128((const __m128i *)&(one)->key)),              \
+                                  _mm_load_si128((const __m128i *)&(two)->key), 1)),                                 \
+      _mm256_set_epi64x((long long)SLOT_FILLED_KEY, -1, (long long)SLOT_FILLED_KEY, -1))
+#define FIRST_DIFFERS 3
+#define KERNEL(name) name##_avx512
+#include "key_find.h"
+#undef KERNEL
+#undef WHICH_DIFFER
+#undef FIRST_DIFFERS
 
 #pragma clang attribute pop
