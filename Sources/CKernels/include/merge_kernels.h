@@ -21,13 +21,20 @@ typedef struct {
   int in_order;                   // `merged[r]` is 256 + r, and above 255 `tokens[s]` is s
 } merge_table;
 
-// Whether this processor can run the functions below: AVX-512 with BW, DQ and VL.
-int merges_have_kernel(void);
+// By what short pre-tokens are merged.
+enum {
+  MERGE_KERNEL_PLAIN = 0,   // vectors that any processor has, or none
+  MERGE_KERNEL_AVX2 = 1,    // AVX2 with BMI2
+  MERGE_KERNEL_AVX512 = 2,  // AVX-512 with BW, DQ and VL
+};
+
+// Whether this processor can run a kernel.
+int merges_have_kernel(int kernel);
 
 // Merges those of `count` pre-tokens of a batch that have at most MERGE_LONGEST bytes, and for which no ids are
-// there yet: their `count` is 0. Writes MERGE_LONGEST ids to `ids` at the place of each, and how many of them
+// there yet: their `count` is 0. Writes up to MERGE_LONGEST ids to `ids` at the place of each, and how many of them
 // count.
-void merge_short(const merge_table *table, const pre_token_batch *batch, pre_token_miss *misses,
+void merge_short(int kernel, const merge_table *table, const pre_token_batch *batch, pre_token_miss *misses,
                  size_t count, uint32_t *ids);
 
 #endif

@@ -17,6 +17,8 @@ extension Engine {
     if let level = MaskScanner.Level(engine), let scanner = MaskScanner(pattern, level: level) {
       return scanner
     }
-    return try PatternPreTokenizer(pattern)
+    var splitter = try PatternPreTokenizer(pattern)
+    splitter.level = MaskScanner.Level(engine)
+    return splitter
   }
 }

@@ -30,6 +30,8 @@ public struct PatternPreTokenizer: PreTokenizer {
     case library
   }
   package private(set) var strategy: Strategy
+  /// The kernels that work on the pre-tokens afterwards, none for the reference.
+  var level: MaskScanner.Level?
 
   private let pinned: CompiledForm
   private let library: CompiledForm

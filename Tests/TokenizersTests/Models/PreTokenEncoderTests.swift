@@ -43,7 +43,7 @@ import Testing
     for (bits, arena) in [(20, 8 << 20), (4, 8 << 20), (20, 4096), (4, 2048)] {
       let cache = PreTokenCache(
         hash: hash, bounds: .init(initialBits: 3, largestBits: bits, largestArena: arena))
-      var encoder = PreTokenEncoder(model, sharing: cache, mergesByKernel: hash == .vectors)
+      var encoder = PreTokenEncoder(model, sharing: cache)
       var random = SeededRandom(seed: UInt64(bits + arena))
       let preTokens = Self.preTokens(&random)
       let text = preTokens.flatMap(\.self)
@@ -61,19 +61,18 @@ import Testing
   /// New pre-tokens in groups that are full of them, merged one after the other.
   @Test(.tags(.property), arguments: [0, 70_000] as [UInt32])
   func mergesManyNewOnesByTheScan(firstID: UInt32) throws {
-    try mergesManyNewOnes(byKernel: false, firstID: firstID)
+    try mergesManyNewOnes(byKernel: false, .portable, firstID: firstID)
   }
 
-  /// The same, side by side.
+  /// The same, side by side, by each kernel.
   @Test(
-    .tags(.property),
-    .enabled(if: PreTokenEncoder.hasMergeKernel, "this processor has no AVX-512"),
-    arguments: [0, 70_000] as [UInt32])
-  func mergesManyNewOnesByTheKernel(firstID: UInt32) throws {
-    try mergesManyNewOnes(byKernel: true, firstID: firstID)
+    .tags(.property), arguments: PreTokenHash.available.filter { $0.mergeKernel != nil },
+    [0, 70_000] as [UInt32])
+  func mergesManyNewOnesByTheKernel(hash: PreTokenHash, firstID: UInt32) throws {
+    try mergesManyNewOnes(byKernel: true, hash, firstID: firstID)
   }
 
-  private func mergesManyNewOnes(byKernel: Bool, firstID: UInt32) throws {
+  private func mergesManyNewOnes(byKernel: Bool, _ hash: PreTokenHash, firstID: UInt32) throws {
     let model = try Self.model(firstID: firstID)
     let naive = NaiveBPE(model)
     var random = SeededRandom(seed: 7)
@@ -90,7 +89,9 @@ import Testing
     let text = preTokens.flatMap(\.self)
     // Enough to merge before it that the merges are known.
     let before = [UInt8](repeating: 0x61, count: 300)
-    var encoder = PreTokenEncoder(model, mergesByKernel: byKernel)
+    var encoder = PreTokenEncoder(
+      model, sharing: PreTokenCache(hash: hash), mergesByKernel: byKernel)
+    #expect((encoder.mergeKernel != nil) == byKernel)
     var ids: [TokenID] = []
     encoder.encode(before.span, from: 0, [300].span, into: &ids)
     ids = []
@@ -203,7 +204,7 @@ import Testing
       // Each with groups of its own, so that they meet the same pre-tokens at different times.
       let all = ParallelWork.map(team.users) { user in
         var encoder = PreTokenEncoder(
-          model, sharing: cache, as: user, mergesByKernel: hash == .vectors)
+          model, sharing: cache, as: user)
         return (0..<3).map { Self.encode(preTokens, &encoder, atOnce: 7 + 90 * $0 + user) }
       }
       for (user, answers) in all.enumerated() {

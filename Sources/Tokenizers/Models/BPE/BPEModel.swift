@@ -152,7 +152,13 @@ public struct BPEModel: TokenModel {
   }
 
   /// How the caches of this model's engine hash.
-  var preTokenHash: PreTokenHash { PreTokenHash((preTokenizer as? MaskScanner)?.level) }
+  var preTokenHash: PreTokenHash {
+    switch preTokenizer {
+    case let scanner as MaskScanner: PreTokenHash(scanner.level)
+    case let splitter as PatternPreTokenizer: PreTokenHash(splitter.level)
+    default: PreTokenHash(nil)
+    }
+  }
 
   /// Makes the table of merges, what long pre-tokens need, and what encoders of long texts begin with.
   public func prepare() {

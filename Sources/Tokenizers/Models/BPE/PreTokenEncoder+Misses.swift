@@ -40,12 +40,12 @@ extension PreTokenEncoder {
         unsafe misses[number].count = 1
       }
     }
-    if mergesByKernel, let made = merger.made {
+    if let mergeKernel, let made = merger.made {
       made.table.withLookup { lookup in
         unsafe withUnsafePointer(to: lookup.view) { table in
           unsafe withUnsafePointer(to: batch) { batch in
             unsafe merge_short(
-              table, batch, misses, missing,
+              mergeKernel, table, batch, misses, missing,
               UnsafeMutableRawPointer(newIDs).assumingMemoryBound(to: UInt32.self))
           }
         }

@@ -12,8 +12,6 @@ internal import CKernels
   static let group = PreTokenCache.group
   /// The kernel that merges writes so many ids for each pre-token.
   static let kernelIDs = Int(MERGE_LONGEST)
-  /// Whether this processor can run that kernel.
-  static let hasMergeKernel = merges_have_kernel() != 0
   /// Copying from the arena writes so many ids too much.
   static let excess = 3
 
@@ -32,8 +30,8 @@ internal import CKernels
   var missing = 0
   /// Their ids, until they are written.
   let newIDs: UnsafeMutablePointer<TokenID>
-  /// Whether short ones are merged by the kernel.
-  let mergesByKernel: Bool
+  /// The kernel that merges short ones, if one does.
+  let mergeKernel: Int32?
   /// Ids of a pre-token that is too long for the merger's scan.
   var merged: [TokenID] = []
   /// For models that look whole pre-tokens up before they merge.
@@ -44,10 +42,10 @@ internal import CKernels
   /// - Parameters:
   ///   - cache: What is remembered, and shared with the cache's other users; one of its own, if nil.
   ///   - user: Which of them this is.
-  ///   - mergesByKernel: Whether short pre-tokens are merged side by side; as the model's engine does, if nil.
+  ///   - mergesByKernel: Whether short pre-tokens are merged side by side, if the engine has a kernel for that.
   init(
     _ model: BPEModel, sharing cache: PreTokenCache? = nil, as user: Int = 0,
-    mergesByKernel: Bool? = nil
+    mergesByKernel: Bool = true
   ) {
     merger = BPEMerger(model)
     self.cache = cache ?? PreTokenCache(hash: model.preTokenHash)
@@ -66,9 +64,7 @@ internal import CKernels
       .assumingMemoryBound(to: pre_token_miss.self)
     unsafe newIDs = (memory.base + keyBytes + placeBytes + missBytes)
       .assumingMemoryBound(to: TokenID.self)
-    self.mergesByKernel =
-      (mergesByKernel ?? ((model.preTokenizer as? MaskScanner)?.level == .avx512))
-      && Self.hasMergeKernel
+    mergeKernel = mergesByKernel ? self.cache.hash.mergeKernel : nil
     isWaitingForMerges = merger.made == nil
     // Until the merges are known: harmless, since a token that merging makes is made of its own bytes.
     wholePreTokens = model.lazyMerges.mayLookUpWholePreTokens ? WholePreTokens(model) : nil

@@ -156,6 +156,18 @@ enum PreTokenHash: CaseIterable {
     }
   }
 
+  /// The number of the kernel that merges short pre-tokens, nil if there is none.
+  var mergeKernel: Int32? {
+    let wanted: Int
+    switch self {
+    case .vectors: wanted = Int(MERGE_KERNEL_AVX512)
+    case .crc32: wanted = Int(MERGE_KERNEL_AVX2)
+    case .multiplication: wanted = Int(MERGE_KERNEL_PLAIN)
+    case .portable: return nil
+    }
+    return Int32(merges_have_kernel(Int32(wanted)) != 0 ? wanted : Int(MERGE_KERNEL_PLAIN))
+  }
+
   @inline(__always)
   func callAsFunction(_ key: PreTokenKey) -> UInt32 {
     self == .crc32 ? keys_hash(Int32(KEY_KERNEL_CRC32), key) : key.hash
