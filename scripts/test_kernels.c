@@ -1,10 +1,11 @@
 // Compares the kernels that a processor has with those for any processor, on generated texts: splitting, UTF-8, keys
-// and their look-up. Built and run by scripts/test-neon; says what it has compared, ends with 1 at a difference.
+// and their look-up; and merging with the obvious way. Built and run by scripts/test-neon; says what it has compared, ends with 1 at a difference.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "key_kernels.h"
+#include "merge_kernels.h"
 #include "scalar_classes.h"
 #include "split_kernels.h"
 #include "utf8_kernels.h"
@@ -185,17 +186,18 @@ static void check_keys(int other, const uint8_t *text, size_t count, uint64_t se
       const pre_token_key key = keys[side][index];
       const uint32_t hash = keys_hash(kernel, key);
       if (kernel == KEY_KERNEL_CRC32 && hash != crc32c(crc32c(0, key.low), key.high)) fail("CRC32", seed);
-      if (places[side][index] != (hash >> (32 - BITS)) * sizeof(pre_token_slot)) fail("places", seed);
+      // Two slots a line.
+      if (places[side][index] != (hash >> (33 - BITS)) * 2 * sizeof(pre_token_slot)) fail("places", seed);
       // Every second pre-token that is its own key is remembered, with an id that follows from it.
       if (key.high >> 56 == 0 || (key.low + key.high) % 2 == 0) continue;
-      const size_t home = places[side][index];
-      size_t place = home;
+      size_t place = places[side][index];
       pre_token_slot *slot = slots[side] + place / sizeof *slot;
       while (slot->key.high != 0 && (slot->key.low != key.low || slot->key.high << 8 != key.high << 8)) {
-        place = slot_after(place, home, sizeof slots[side] - 1);
+        place = slot_after(place, sizeof slots[side] - 1);
         slot = slots[side] + place / sizeof *slot;
       }
-      slot->key = (pre_token_key){key.low, key.high | 2ull << 60};
+      // Two ids: a code of one.
+      slot->key = (pre_token_key){key.low, key.high | 1ull << 60};
       slot->payload[0] = (key.low * 7 & 0xFFFF) | (key.low * 11 & 0xFFFF) << 16;
     }
     stopped[side] = keys_find(kernel, &batch, &cache, keys[side], places[side], 1, 0, ids[side], &written[side],
@@ -208,6 +210,99 @@ static void check_keys(int other, const uint8_t *text, size_t count, uint64_t se
   for (size_t index = 0; index < missing[0]; index++) {
     const pre_token_miss *one = &misses[0][index], *two = &misses[1][index];
     if (one->index != two->index || one->gap != two->gap || one->first != two->first) fail("misses", seed);
+  }
+}
+
+// A table of random merges as `MergeTableStorage` makes it, and the same as a list.
+enum { MERGE_BITS = 9, MERGE_SLOTS = 1 << MERGE_BITS, MOST_MERGES = MERGE_SLOTS / 2 };
+static _Alignas(64) uint64_t merge_slots[MERGE_SLOTS];
+static uint32_t rank_of_bytes[1 << 16], merged[MOST_MERGES], tokens[256 + MOST_MERGES], lefts[MOST_MERGES], rights[MOST_MERGES];
+
+static int rank_of(uint32_t left, uint32_t right, int count) {
+  for (int rank = 0; rank < count; rank++) {
+    if (lefts[rank] == left && rights[rank] == right) return rank;
+  }
+  return -1;
+}
+
+static int make_merges(int in_order) {
+  memset(merge_slots, 0xFF, sizeof merge_slots);
+  for (int pair = 0; pair < 1 << 16; pair++) rank_of_bytes[pair] = (1u << MERGE_RANK_BITS) - 1;
+  for (int symbol = 0; symbol < 256 + MOST_MERGES; symbol++) {
+    tokens[symbol] = in_order && symbol > 255 ? (uint32_t)symbol : (uint32_t)symbol * 3 + 1000;
+  }
+  const int wanted = 1 + (int)below(MOST_MERGES);
+  const uint32_t shift = in_order ? 0 : below((uint32_t)wanted);
+  int count = 0;
+  for (int attempt = 0; attempt < 4 * wanted && count < wanted; attempt++) {
+    // Of few bytes, so that a text of them has something to merge, and of what they make.
+    const uint32_t left = below(3) && count ? merged[below((uint32_t)count)] : 'a' + below(4);
+    const uint32_t right = below(3) && count ? merged[below((uint32_t)count)] : 'a' + below(4);
+    if (rank_of(left, right, count) >= 0) continue;
+    lefts[count] = left, rights[count] = right;
+    merged[count] = 256 + ((uint32_t)count + shift) % (uint32_t)wanted;
+    const uint64_t pair = (uint64_t)left << MERGE_SYMBOL_BITS | right;
+    size_t slot = pair * 0x9E3779B97F4A7C15u >> (64 - MERGE_BITS) & ~(uint64_t)(MERGE_GROUP - 1);
+    while (merge_slots[slot] != UINT64_MAX) slot = (slot + 1) % MERGE_SLOTS;
+    merge_slots[slot] = pair << MERGE_RANK_BITS | (uint64_t)count;
+    if (left < 256 && right < 256) rank_of_bytes[left << 8 | right] = (uint32_t)count;
+    count++;
+  }
+  return count;
+}
+
+// The leftmost of the lowest rank again and again.
+static size_t merge_naively(const uint8_t *bytes, size_t length, int merge_count, uint32_t *ids) {
+  uint32_t symbols[MERGE_LONGEST];
+  for (size_t place = 0; place < length; place++) symbols[place] = bytes[place];
+  while (1) {
+    int lowest = -1;
+    size_t at = 0;
+    for (size_t place = 0; place + 1 < length; place++) {
+      const int rank = rank_of(symbols[place], symbols[place + 1], merge_count);
+      if (rank >= 0 && (lowest < 0 || rank < lowest)) lowest = rank, at = place;
+    }
+    if (lowest < 0) break;
+    symbols[at] = merged[lowest];
+    memmove(symbols + at + 1, symbols + at + 2, (length - at - 2) * sizeof *symbols);
+    length--;
+  }
+  for (size_t place = 0; place < length; place++) ids[place] = tokens[symbols[place]];
+  return length;
+}
+
+// By a kernel and the obvious way.
+static void check_merges(int kernel, uint64_t seed) {
+  enum { MOST = 60, ROOM = MERGE_LONGEST + 3 };
+  static uint8_t text[MOST * (MERGE_LONGEST + 8)];
+  static intptr_t ends[MOST];
+  static pre_token_miss misses[MOST];
+  static uint32_t ids[MOST * ROOM];
+  const int in_order = (int)below(2), merge_count = make_merges(in_order);
+  const size_t n = 1 + below(MOST);
+  size_t end = 0;
+  for (size_t index = 0; index < n; index++) {
+    const size_t length = 1 + below(below(4) ? 16 : MERGE_LONGEST + 8);
+    for (size_t place = 0; place < length; place++) text[end++] = (uint8_t)('a' + below(below(8) ? 4 : 26));
+    ends[index] = (intptr_t)end;
+    // Some have their ids already.
+    misses[index] = (pre_token_miss){.index = (uint32_t)index, .place = (uint32_t)(index * ROOM), .count = below(10) == 0};
+  }
+  const merge_table table = {merge_slots, MERGE_BITS, rank_of_bytes, merged, tokens, in_order};
+  const pre_token_batch batch = {text, end, 0, ends, n};
+  for (size_t index = 0; index < n; index++) ids[index * ROOM] = 7;
+  uint32_t before[MOST];
+  for (size_t index = 0; index < n; index++) before[index] = misses[index].count;
+  merge_short(kernel, &table, &batch, misses, n, ids);
+  for (size_t index = 0; index < n; index++) {
+    const size_t start = index ? (size_t)ends[index - 1] : 0, length = (size_t)ends[index] - start;
+    if (before[index] || length > MERGE_LONGEST) {
+      if (misses[index].count != before[index] || ids[index * ROOM] != 7) fail("what is not to be merged", seed);
+      continue;
+    }
+    uint32_t expected[MERGE_LONGEST];
+    const size_t count = merge_naively(text + start, length, merge_count, expected);
+    if (misses[index].count != count || memcmp(ids + index * ROOM, expected, count * sizeof *ids)) fail("merging", seed);
   }
 }
 
@@ -227,10 +322,13 @@ int main(void) {
     for (int kernel = KEY_KERNEL_PLAIN + 1; kernel <= KEY_KERNEL_AVX512; kernel++) {
       if (keys_have_kernel(kernel)) check_keys(kernel, copy, count, seed);
     }
+    for (int kernel = MERGE_KERNEL_PLAIN; kernel <= MERGE_KERNEL_AVX512; kernel++) {
+      if (merges_have_kernel(kernel)) check_merges(kernel, seed);
+    }
     free(copy);
     bytes += count;
   }
-  printf("%d texts, %zu bytes: splitting at levels 0 to %d, UTF-8 %s, keys %s: no difference\n", ROUNDS, bytes,
+  printf("%d texts, %zu bytes: splitting at levels 0 to %d, UTF-8 %s, keys %s, merging: no difference\n", ROUNDS, bytes,
          split_best_level(), utf8_has_vectors() ? "by vectors" : "without vectors",
          keys_have_kernel(KEY_KERNEL_CRC32) ? "by CRC32" : "not compared, there is no CRC32");
   return 0;

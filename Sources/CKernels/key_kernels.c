@@ -185,7 +185,7 @@ static inline __attribute__((always_inline)) int claim_at_home(const key_search 
   const pre_token_key key = search.keys[index];
   pre_token_slot *const home = (pre_token_slot *)((char *)search.cache->slots + search.places[index]);
   // It may be there. That of one that is too long is the first word of a free slot.
-  if ((slot_low(home) == key.low) | (slot_low(home + 1) == key.low)) return 0;
+  if ((int)(slot_low(home) == key.low) | (int)(slot_low(home + 1) == key.low)) return 0;
   pre_token_slot *slot = slot_high(home) == 0 ? home : home + 1;
   __asm__("" : "+r"(slot));
   if (slot_high(slot) != 0 || !slot_claim(slot, key, output->missing, search.cache->is_shared)) return 0;

@@ -51,6 +51,21 @@ INLINE const uint64_t *group_of(const merge_table *table, uint64_t pair) {
   return table->slots + (position & ~(uint64_t)(MERGE_GROUP - 1));
 }
 
+// Says what the merge that was chosen makes, and asks for the slots of its pairs; returns the symbol.
+INLINE uint32_t begin_merge(const merge_table *table, merge_lane *lane) {
+  const uint32_t rank = lane->lowest >> POSITION_BITS;
+  const size_t position = lane->lowest & ((1 << POSITION_BITS) - 1);
+  const uint32_t merged = table->in_order ? rank + 256 : table->merged[rank];
+  lane->made = position;
+  lane->left = pair_of(lane->symbols[LANE - 1 + position], merged);
+  lane->right = pair_of(merged, lane->symbols[LANE + 2 + position]);
+  lane->left_group = group_of(table, lane->left);
+  lane->right_group = group_of(table, lane->right);
+  __builtin_prefetch(lane->left_group);
+  __builtin_prefetch(lane->right_group);
+  return merged;
+}
+
 INLINE int is_done(const merge_lane *lane) { return lane->lowest >> POSITION_BITS == no_rank; }
 
 // The pre-tokens that are still to be merged.

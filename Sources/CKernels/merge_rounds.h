@@ -1,6 +1,14 @@
 // The rounds in which pre-tokens are merged side by side, included once for each set of instructions, behind what it needs
 // of merge_body.h or merge_vectors.h: KERNEL names the functions.
 
+// Reads the ranks of the pairs that the last merge has made.
+INLINE void KERNEL(look_up)(const merge_table *table, merge_lane *lane) {
+  const uint32_t left = KERNEL(rank_of)(table, lane->left, lane->left_group);
+  const uint32_t right = KERNEL(rank_of)(table, lane->right, lane->right_group);
+  lane->ranks[LANE - 1 + lane->made] = left << POSITION_BITS;
+  lane->ranks[LANE + lane->made] = right << POSITION_BITS;
+}
+
 // Begins with the next pre-token that is to be merged in so many registers, and has something to merge; 0 if there is
 // none.
 INLINE int KERNEL(begin_next)(const merge_table *table, merge_lane *lane, merge_queue *queue, uint32_t *ids, const int width) {

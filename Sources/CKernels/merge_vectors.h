@@ -60,27 +60,10 @@ INLINE void KERNEL(begin)(const merge_table *table, merge_lane *lane, const uint
   KERNEL(choose)(lane, width);
 }
 
-// Reads the ranks of the pairs that the last merge has made.
-INLINE void KERNEL(look_up)(const merge_table *table, merge_lane *lane) {
-  const uint32_t left = KERNEL(rank_of)(table, lane->left, lane->left_group);
-  const uint32_t right = KERNEL(rank_of)(table, lane->right, lane->right_group);
-  lane->ranks[LANE - 1 + lane->made] = left << POSITION_BITS;
-  lane->ranks[LANE + lane->made] = right << POSITION_BITS;
-}
-
 // Makes the merge that was chosen.
 INLINE void KERNEL(merge)(const merge_table *table, merge_lane *lane, const int width) {
-  const uint32_t lowest = lane->lowest;
-  const uint32_t rank = lowest >> POSITION_BITS;
-  const size_t position = lowest & ((1 << POSITION_BITS) - 1);
-  const uint32_t merged = table->in_order ? rank + 256 : table->merged[rank];
-  lane->made = position;
-  lane->left = pair_of(lane->symbols[LANE - 1 + position], merged);
-  lane->right = pair_of(merged, lane->symbols[LANE + 2 + position]);
-  lane->left_group = group_of(table, lane->left);
-  lane->right_group = group_of(table, lane->right);
-  __builtin_prefetch(lane->left_group);
-  __builtin_prefetch(lane->right_group);
+  const uint32_t merged = begin_merge(table, lane);
+  const size_t position = lane->made;
   // The right part goes, and what follows it moves up.
   if (width == 1) {
     const __mmask16 kept = (__mmask16) ~(2u << position);
