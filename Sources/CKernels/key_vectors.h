@@ -79,19 +79,21 @@ static void fill_avx512(const pre_token_batch *batch, const pre_token_cache *cac
   if (index < n) fill_multiplied(batch, cache, index, keys, places);
 }
 
-// Which of two keys are not those of their slots: the lowest two bits for the first, the next two for the second.
-#define WHICH_DIFFER(keys, one, two)                                                                                 \
-  _mm256_test_epi64_mask(                                                                                            \
-      _mm256_xor_si256(                                                                                              \
-          _mm256_loadu_si256((const __m256i *)(keys)),                                                               \
-          _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_load_si128((const __m128i *)&(one)->key)),              \
-                                  _mm_load_si128((const __m128i *)&(two)->key), 1)),                                 \
-      _mm256_set_epi64x((long long)SLOT_FILLED_KEY, -1, (long long)SLOT_FILLED_KEY, -1))
+// As key_find.h wants it: the lowest two bits for the first key, the next two for the second.
+static inline __attribute__((always_inline)) unsigned which_differ_avx512(const pre_token_key *keys, const pre_token_slot *one,
+                                                                          const pre_token_slot *two) {
+  const __m256i filled_key = _mm256_set_epi64x((long long)SLOT_FILLED_KEY, -1, (long long)SLOT_FILLED_KEY, -1);
+  const __m256i there = _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_load_si128((const __m128i *)&one->key)),
+                                                _mm_load_si128((const __m128i *)&two->key), 1);
+  return _mm256_test_epi64_mask(_mm256_xor_si256(_mm256_loadu_si256((const __m256i *)keys), there), filled_key);
+}
+
 #define FIRST_DIFFERS 3
 #define KERNEL(name) name##_avx512
+#define WHICH_DIFFER which_differ_avx512
 #include "key_find.h"
-#undef KERNEL
 #undef WHICH_DIFFER
+#undef KERNEL
 #undef FIRST_DIFFERS
 
 #pragma clang attribute pop

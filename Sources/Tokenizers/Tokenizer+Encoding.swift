@@ -70,7 +70,7 @@ extension Tokenizer {
 public final class TextEncoder {
   /// From so many bytes on, room for the ids of a text is made at once.
   private static let worthRoom = 1 << 18
-  /// From so many bytes on, that room gets its pages before they are written to.
+  /// From so many bytes on, that room gets its pages before they are written to, and encoders hear how long the text is.
   private static let worthPages = 1 << 20
   /// Bytes that are checked, split and encoded before the next are looked at: they stay in a second-level cache.
   private static let stretch = 1 << 18

@@ -10,7 +10,7 @@ internal import CKernels
   private static let batch = 256
   /// Pre-tokens of which those that are new are merged together: few are, and merging gains from company.
   static let group = PreTokenCache.group
-  /// The kernel that merges writes so many ids for each pre-token.
+  /// The kernels that merge write up to so many ids for each pre-token, the last of them only to be written over.
   static let kernelIDs = Int(MERGE_LONGEST)
   /// Copying from the arena writes so many ids too much.
   static let excess = 3
