@@ -1,12 +1,13 @@
 // Products on the matrix unit: float32 operands in three parts of bfloat16 each, sums in float32 tiles.
 #include "MiniLMProducts.h"
 
+#include "minilm_scratch.h"
+
 #if defined(__x86_64__) && defined(__linux__)
 #include <cpuid.h>
 #include <immintrin.h>
 #include <pthread.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -46,26 +47,6 @@ int minilm_has_matrix_unit(void) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once(&once, look_for_matrix_unit);
   return has_matrix_unit;
-}
-
-static pthread_key_t scratch_key;
-static int has_scratch_key = 0;
-
-static void make_scratch_key(void) { has_scratch_key = pthread_key_create(&scratch_key, free) == 0; }
-
-// Room for two panels and a resident operand: made at a thread's first product, freed when the thread ends.
-static char *scratch(void) {
-  static pthread_once_t once = PTHREAD_ONCE_INIT;
-  pthread_once(&once, make_scratch_key);
-  if (!has_scratch_key) return NULL;
-  char *room = pthread_getspecific(scratch_key);
-  if (room) return room;
-  room = aligned_alloc(64, SCRATCH_BYTES);
-  if (room && pthread_setspecific(scratch_key, room) != 0) {
-    free(room);
-    return NULL;
-  }
-  return room;
 }
 
 size_t minilm_packed_bytes(size_t k, size_t n) {
@@ -164,7 +145,7 @@ static void multiply_depth(const struct product *p, size_t start, size_t depth, 
 int minilm_product(const struct minilm_operand *a, const struct minilm_operand *b,
                    const void *packed, float *c, size_t stride, size_t m, size_t n, size_t k,
                    int add) {
-  char *const room = scratch();
+  char *const room = minilm_scratch(SCRATCH_BYTES);
   if (!room) return 0;
   if (k == 0 && !add) {
     for (size_t row = 0; row < m; row++) memset(c + row * stride, 0, n * sizeof(float));

@@ -1,20 +1,26 @@
-// Products of float matrices by multiply-adds of vectors: one body, for AVX2 and for AVX-512.
+// Products of float matrices by multiply-adds of vectors: one body, for AVX2, for AVX-512, and for AVX-512's products of
+// bfloat16.
 #include "MiniLMVectors.h"
 
 #include "MiniLMKernels.h"
+#include "minilm_scratch.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
 #include <stdint.h>
 #include <string.h>
 
-// How many k a panel of B has: with three vectors of 16, 48 KB.
-enum { LARGEST_DEPTH = 256 };
+enum {
+  // How many k a panel of B has: with three vectors of 16, 48 KB, or 24 KB of pairs.
+  LARGEST_DEPTH = 256,
+  // How much of A is held as pairs: a part of the second level of cache.
+  LEFT_BYTES = 128 << 10,
+};
 
-// k is cut evenly.
-static size_t depth_of_block(size_t k) {
+// k is cut evenly, into blocks of whole steps but for the last.
+static size_t depth_of_block(size_t k, size_t step) {
   const size_t blocks = (k + LARGEST_DEPTH - 1) / LARGEST_DEPTH;
-  return blocks == 0 ? 1 : (k + blocks - 1) / blocks;
+  return blocks == 0 ? step : ((k + blocks - 1) / blocks + step - 1) / step * step;
 }
 
 // out (depth, width) = the transpose of `columns` rows of B's transpose, and zeros.
@@ -41,6 +47,49 @@ static void transpose_panel(const float *p, size_t stride, size_t columns, size_
     for (size_t k = 0; k < depth; k++) out[k * width + j] = j < columns ? p[k] : 0;
   }
 }
+
+// Pairs of bfloat16, rounded to the nearest, ties to even; a pair is k and k + 1, zero past the last k.
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16"))), apply_to = function)
+
+// `count` rows of `depth` k each, which lie along them.
+static void pair_rows(const float *p, size_t stride, size_t count, size_t depth, float *out) {
+  const size_t pairs = (depth + 1) / 2;
+  for (size_t row = 0; row < count; row++, p += stride, out += pairs) {
+    size_t k = 0;
+    for (; k + 32 <= depth; k += 32) {
+      const __m512bh v = _mm512_cvtne2ps_pbh(_mm512_loadu_ps(p + k + 16), _mm512_loadu_ps(p + k));
+      _mm512_storeu_si512(out + k / 2, (__m512i)v);
+    }
+    if (k == depth) continue;
+    const size_t rest = depth - k;
+    const __mmask32 mask = (__mmask32)((1ull << rest) - 1);
+    const __m512bh v = _mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps((__mmask16)(mask >> 16), p + k + 16),
+                                           _mm512_maskz_loadu_ps((__mmask16)mask, p + k));
+    _mm512_mask_storeu_epi32(out + k / 2, (__mmask16)((1u << (rest + 1) / 2) - 1), (__m512i)v);
+  }
+}
+
+// `depth` rows of `columns` elements, k going from row to row: for each two rows whole vectors of pairs, zeros past the
+// last column.
+static void pair_lines(const float *p, size_t stride, size_t columns, size_t depth, float *out) {
+  uint16_t places[32];
+  for (uint16_t i = 0; i < 16; i++) {
+    places[2 * i] = i;
+    places[2 * i + 1] = (uint16_t)(i + 16);
+  }
+  const __m512i order = _mm512_loadu_si512(places);
+  for (size_t k = 0; k < depth; k += 2, p += 2 * stride) {
+    const __mmask16 second = k + 1 < depth ? 0xFFFF : 0;
+    for (size_t j = 0; j < columns; j += 16, out += 16) {
+      const size_t rest = columns - j;
+      const __mmask16 mask = rest < 16 ? (__mmask16)((1u << rest) - 1) : 0xFFFF;
+      const __m512bh v = _mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps(mask & second, p + stride + j),
+                                             _mm512_maskz_loadu_ps(mask, p + j));
+      _mm512_storeu_si512(out, _mm512_permutexvar_epi16(order, (__m512i)v));
+    }
+  }
+}
+#pragma clang attribute pop
 
 // Sums are registers only where no loop is left around them.
 #define UNROLLED _Pragma("clang loop unroll(full)")
@@ -85,43 +134,77 @@ static void transpose_panel(const float *p, size_t stride, size_t columns, size_
 #include "minilm_vectors.h"
 #pragma clang attribute pop
 
-#define CHOOSE(level, name, ...)                                     \
-  (level) == MINILM_AVX512 ? vectors_avx512_##name(__VA_ARGS__) : vectors_avx2_##name(__VA_ARGS__)
+#pragma clang attribute push(                                                              \
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx2,fma"))), \
+    apply_to = function)
+#define NAME(name) vectors_bfloat16_##name
+#define PAIRED
+#define LANES 16
+#define ROWS 8
+#define VECTORS 3
+#define VECTOR __m512
+#define ZERO _mm512_setzero_ps()
+#define LOAD(p) _mm512_loadu_ps(p)
+#define STORE(p, v) _mm512_storeu_ps(p, v)
+#define BROADCAST(p) _mm512_set1_ps(*(p))
+#define MULTIPLY_ADD(a, b, c) _mm512_dpbf16_ps(c, (__m512bh)(a), (__m512bh)(b))
+#define PLUS(a, b) _mm512_add_ps(a, b)
+#define MASK __mmask16
+#define FIRST_LANES(count) (__mmask16)((1u << (count)) - 1)
+#define LOAD_SOME(p, mask) _mm512_maskz_loadu_ps(mask, p)
+#define STORE_SOME(p, mask, v) _mm512_mask_storeu_ps(p, mask, v)
+#include "minilm_vectors.h"
+#pragma clang attribute pop
+
+#define CHOOSE(kind, name, ...)                                                \
+  (kind) == MINILM_BFLOAT16 ? vectors_bfloat16_##name(__VA_ARGS__)             \
+  : (kind) == MINILM_AVX512 ? vectors_avx512_##name(__VA_ARGS__)               \
+                            : vectors_avx2_##name(__VA_ARGS__)
 
 int minilm_has_vectors(void) { return minilm_level() > MINILM_BASELINE; }
 
-size_t minilm_vectors_packed_bytes(int level, size_t k, size_t n) {
-  return k * (CHOOSE(level, padded, n)) * sizeof(float);
+int minilm_has_bfloat16(void) {
+  __builtin_cpu_init();
+  return minilm_level() == MINILM_AVX512 && __builtin_cpu_supports("avx512bf16") &&
+         __builtin_cpu_supports("avx512bw");
 }
 
-size_t minilm_vectors_panels(int level, size_t n) { return CHOOSE(level, panels, n); }
+size_t minilm_vectors_packed_bytes(int kind, size_t k, size_t n) {
+  return (CHOOSE(kind, elements, k)) * (CHOOSE(kind, padded, n)) * sizeof(float);
+}
 
-void minilm_vectors_pack(int level, const struct minilm_operand *b, size_t k, size_t n,
+size_t minilm_vectors_panels(int kind, size_t n) { return CHOOSE(kind, panels, n); }
+
+void minilm_vectors_pack(int kind, const struct minilm_operand *b, size_t k, size_t n,
                          size_t first, size_t last, float *packed) {
-  CHOOSE(level, pack, b, k, n, first, last, packed);
+  CHOOSE(kind, pack, b, k, n, first, last, packed);
 }
 
-void minilm_vectors_product(int level, const struct minilm_operand *a,
-                            const struct minilm_operand *b, const float *packed, float *c,
-                            size_t stride, size_t m, size_t n, size_t k, int add) {
+int minilm_vectors_product(int kind, const struct minilm_operand *a,
+                           const struct minilm_operand *b, const float *packed, float *c,
+                           size_t stride, size_t m, size_t n, size_t k, int add) {
   if (k == 0 && !add) {
     for (size_t row = 0; row < m; row++) memset(c + row * stride, 0, n * sizeof(float));
   }
-  CHOOSE(level, product, a, b, packed, c, stride, m, n, k, add);
+  return CHOOSE(kind, product, a, b, packed, c, stride, m, n, k, add);
 }
 
 #else
 
 int minilm_has_vectors(void) { return 0; }
 
-size_t minilm_vectors_packed_bytes(int level, size_t k, size_t n) { return 0; }
+int minilm_has_bfloat16(void) { return 0; }
 
-size_t minilm_vectors_panels(int level, size_t n) { return 0; }
+size_t minilm_vectors_packed_bytes(int kind, size_t k, size_t n) { return 0; }
 
-void minilm_vectors_pack(int level, const struct minilm_operand *b, size_t k, size_t n,
+size_t minilm_vectors_panels(int kind, size_t n) { return 0; }
+
+void minilm_vectors_pack(int kind, const struct minilm_operand *b, size_t k, size_t n,
                          size_t first, size_t last, float *packed) {}
 
-void minilm_vectors_product(int level, const struct minilm_operand *a,
-                            const struct minilm_operand *b, const float *packed, float *c,
-                            size_t stride, size_t m, size_t n, size_t k, int add) {}
+int minilm_vectors_product(int kind, const struct minilm_operand *a,
+                           const struct minilm_operand *b, const float *packed, float *c,
+                           size_t stride, size_t m, size_t n, size_t k, int add) {
+  return 0;
+}
 #endif

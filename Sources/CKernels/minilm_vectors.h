@@ -1,11 +1,21 @@
-// Products of float matrices by multiply-adds of vectors; part of minilm_vectors.c, once for each width of them,
+// Products of float matrices by multiply-adds of vectors; part of minilm_vectors.c, once for each kind of them,
 // with NAME(), LANES, ROWS and VECTORS (a block of C whose sums are held in registers: ROWS by VECTORS vectors)
 // and VECTOR, MASK and what is done with them.
+//
+// Operands are made of elements of 32 bits, each of them STEP k: a float, or with PAIRED two bfloat16.
 
+#ifdef PAIRED
+enum { NAME(step) = 2 };
+#else
+enum { NAME(step) = 1 };
+#endif
 enum { NAME(block_columns) = VECTORS * LANES };
 
-// A block of C, ROWS by `columns` at most, and what it is made of: `depth` k of lines of A, where they lie, and of
-// a panel of B, packed.
+// How many elements `k` k are.
+static size_t NAME(elements)(size_t k) { return (k + NAME(step) - 1) / NAME(step); }
+
+// A block of C, ROWS by `columns` at most, and what it is made of: `depth` elements of lines of A (floats where they
+// lie, pairs packed), and of a panel of B, packed.
 struct NAME(block) {
   const float *a;
   size_t a_row, a_k;
@@ -18,8 +28,8 @@ struct NAME(block) {
 
 // `rows` and `vectors` are constants where it is called, so that all sums are registers.
 //
-// Elements of A are broadcast from where they lie: ROWS + VECTORS loads for ROWS·VECTORS multiply-adds leave the units that
-// load half idle, and a packed copy would have to be made.
+// Elements of A are broadcast from memory: ROWS + VECTORS loads for ROWS·VECTORS multiply-adds leave the units that
+// load half idle, and floats need no packed copy.
 __attribute__((always_inline)) static inline void NAME(multiply_block)(
     const struct NAME(block) *s, const int rows, const int vectors) {
   VECTOR sums[ROWS][VECTORS];
@@ -98,11 +108,21 @@ static size_t NAME(panel_start)(size_t n, size_t panel) {
   return start < n ? start : n;
 }
 
-// Columns `first` ..< `first + columns` of B, k `start` ..< `start + depth`: for each k whole vectors, with zeros
-// past the last column.
+// Columns `first` ..< `first + columns` of B, k `start` ..< `start + depth`: for each element along k whole vectors,
+// with zeros past the last column.
 static void NAME(pack_panel)(const struct minilm_operand *b, size_t first, size_t columns,
                              size_t start, size_t depth, float *out) {
   const size_t width = NAME(padded)(columns);
+#ifdef PAIRED
+  if (b->transposed) {
+    float rows[NAME(block_columns) * LARGEST_DEPTH / 2];
+    const size_t pairs = NAME(elements)(depth);
+    pair_rows(b->base + first * b->stride + start, b->stride, columns, depth, rows);
+    transpose_panel(rows, pairs, columns, pairs, out, width);
+  } else {
+    pair_lines(b->base + start * b->stride + first, b->stride, columns, depth, out);
+  }
+#else
   if (b->transposed) {
     transpose_panel(b->base + first * b->stride + start, b->stride, columns, depth, out, width);
     return;
@@ -114,16 +134,17 @@ static void NAME(pack_panel)(const struct minilm_operand *b, size_t first, size_
     for (size_t j = 0; j < whole; j += LANES) STORE(out + j, LOAD(p + j));
     if (whole < width) STORE(out + whole, LOAD_SOME(p + whole, mask));
   }
+#endif
 }
 
-// Where the packed form of B has panel `panel` for k `start` ..< `start + depth`.
+// Where the packed form of B has panel `panel` for k `start` ..< `start + depth`; `start` is a multiple of STEP.
 static size_t NAME(panel_at)(size_t n, size_t panel, size_t start, size_t depth) {
-  return start * NAME(padded)(n) + NAME(panel_start)(n, panel) * depth;
+  return NAME(elements)(start) * NAME(padded)(n) + NAME(panel_start)(n, panel) * NAME(elements)(depth);
 }
 
 static void NAME(pack)(const struct minilm_operand *b, size_t k, size_t n, size_t first,
                        size_t last, float *packed) {
-  const size_t block = depth_of_block(k);
+  const size_t block = depth_of_block(k, NAME(step));
   for (size_t start = 0; start < k; start += block) {
     const size_t depth = k - start < block ? k - start : block;
     for (size_t panel = first; panel < last; panel++) {
@@ -134,38 +155,71 @@ static void NAME(pack)(const struct minilm_operand *b, size_t k, size_t n, size_
   }
 }
 
-// A panel of B is multiplied by all of A before the next one: it stays in the first or second level of cache.
-static void NAME(product)(const struct minilm_operand *a, const struct minilm_operand *b,
-                          const float *packed, float *c, size_t stride, size_t m, size_t n,
-                          size_t k, int add) {
-  __attribute__((aligned(64))) float room[LARGEST_DEPTH * NAME(block_columns)];
-  const size_t block = depth_of_block(k), blocks = (m + ROWS - 1) / ROWS;
-  struct NAME(block) s = {.stride = stride};
-  s.a_row = a->transposed ? 1 : a->stride;
-  s.a_k = a->transposed ? a->stride : 1;
-  for (size_t start = 0; start < k; start += block) {
-    s.depth = k - start < block ? k - start : block;
-    s.add = add || start > 0;
-    for (size_t panel = 0; panel < NAME(panels)(n); panel++) {
-      const size_t column = NAME(panel_start)(n, panel);
-      s.columns = NAME(panel_start)(n, panel + 1) - column;
-      if (packed) {
-        s.b = packed + NAME(panel_at)(n, panel, start, s.depth);
-      } else {
-        NAME(pack_panel)(b, column, s.columns, start, s.depth, room);
-        s.b = room;
-      }
-      for (size_t i = 0; i < blocks; i++) {
-        // As even as can be, too.
-        const size_t row = i * m / blocks;
-        s.a = a->base + row * s.a_row + start * s.a_k;
-        s.c = c + row * stride + column;
-        NAME(multiply)(&s, (i + 1) * m / blocks - row);
-      }
+// The product of k `start` ..< `start + depth` and of rows `first` ..< `last`: a panel of B is multiplied by all of
+// them before the next one, and stays in the first or second level of cache. `lines` is A's first row and k.
+static void NAME(multiply_rows)(struct NAME(block) *s, const float *lines,
+                                const struct minilm_operand *b, const float *packed, float *c,
+                                size_t first, size_t last, size_t n, size_t start, size_t depth) {
+  __attribute__((aligned(64))) float room[LARGEST_DEPTH / NAME(step) * NAME(block_columns)];
+  const size_t rows = last - first, blocks = (rows + ROWS - 1) / ROWS;
+  s->depth = NAME(elements)(depth);
+  for (size_t panel = 0; panel < NAME(panels)(n); panel++) {
+    const size_t column = NAME(panel_start)(n, panel);
+    s->columns = NAME(panel_start)(n, panel + 1) - column;
+    if (packed) {
+      s->b = packed + NAME(panel_at)(n, panel, start, depth);
+    } else {
+      NAME(pack_panel)(b, column, s->columns, start, depth, room);
+      s->b = room;
+    }
+    for (size_t i = 0; i < blocks; i++) {
+      // As even as can be, too.
+      const size_t row = i * rows / blocks;
+      s->a = lines + row * s->a_row;
+      s->c = c + (first + row) * s->stride + column;
+      NAME(multiply)(s, (i + 1) * rows / blocks - row);
     }
   }
 }
 
+static int NAME(product)(const struct minilm_operand *a, const struct minilm_operand *b,
+                         const float *packed, float *c, size_t stride, size_t m, size_t n,
+                         size_t k, int add) {
+  const size_t block = depth_of_block(k, NAME(step));
+  struct NAME(block) s = {.stride = stride};
+#ifdef PAIRED
+  float *const left = minilm_scratch(LEFT_BYTES);
+  if (!left) return 0;
+  // Whole vectors of rows, at least one: LEFT_BYTES are more than LARGEST_DEPTH k of them.
+  const size_t room = LEFT_BYTES / sizeof(float) / NAME(elements)(block) / LANES * LANES;
+  const size_t chunks = (m + room - 1) / room;
+#endif
+  for (size_t start = 0; start < k; start += block) {
+    const size_t depth = k - start < block ? k - start : block;
+    s.add = add || start > 0;
+#ifdef PAIRED
+    for (size_t chunk = 0; chunk < chunks; chunk++) {
+      const size_t first = chunk * room, last = m - first < room ? m : first + room;
+      const float *const p = a->base + (a->transposed ? start * a->stride + first : first * a->stride + start);
+      if (a->transposed) {
+        pair_lines(p, a->stride, last - first, depth, left);
+      } else {
+        pair_rows(p, a->stride, last - first, depth, left);
+      }
+      s.a_row = a->transposed ? 1 : NAME(elements)(depth);
+      s.a_k = a->transposed ? NAME(padded)(last - first) : 1;
+      NAME(multiply_rows)(&s, left, b, packed, c, first, last, n, start, depth);
+    }
+#else
+    s.a_row = a->transposed ? 1 : a->stride;
+    s.a_k = a->transposed ? a->stride : 1;
+    NAME(multiply_rows)(&s, a->base + start * s.a_k, b, packed, c, 0, m, n, start, depth);
+#endif
+  }
+  return 1;
+}
+
+#undef PAIRED
 #undef NAME
 #undef LANES
 #undef ROWS

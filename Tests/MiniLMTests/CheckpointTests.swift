@@ -159,6 +159,7 @@ import Tokenizers
     var options = TrainingOptions(model: .gpt)
     options.learningRate = 0.1 + 0.2
     options.seed = .max
+    options.precision = .bfloat16
     options.evaluationTokens = 77
     (options.width, options.blockSize, options.accumulation) = (12, 10, 3)
     options.transformer = TransformerShape(

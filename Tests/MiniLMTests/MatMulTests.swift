@@ -214,9 +214,9 @@ import Testing
   }
 
   @Test func theEngineIsNamed() {
-    #expect(!MatMul.engineDescription.isEmpty)
+    #expect(!MatMul.engineDescription().isEmpty)
     #expect(MatMul.available.last == .reference)
-    #expect(MatMul.isAccelerated != MatMul.engineDescription.hasPrefix("reference loops"))
+    #expect(MatMul.isAccelerated != MatMul.engineDescription().hasPrefix("reference loops"))
   }
 }
 

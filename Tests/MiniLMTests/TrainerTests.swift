@@ -157,6 +157,8 @@ private func smallOptions(_ kind: ModelKind) -> TrainingOptions {
     options.accumulation = 2
     options.threads = 2
     try resume(&options, windows, optimizer)
+    options.precision = .bfloat16
+    try resume(&options, windows, optimizer)
   }
 
   private func resume(

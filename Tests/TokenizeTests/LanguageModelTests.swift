@@ -161,6 +161,37 @@ import Testing
     }
   }
 
+  /// Where there are no products of bfloat16, which the loops never have, float32 stands in, and the user is told.
+  @Test func aPrecisionIsAskedFor() throws {
+    try Program.withVocabulary { program in
+      let line =
+        "lm train --model gpt --layers 1 --heads 2 --width 24 --block-size 20 --batch-size 2 --steps 20"
+        + " --warmup-steps 5 --vocab char --seed 3 --threads 1 --force -o r story.txt --precision "
+      func loss(_ precision: String, loops: Bool) throws -> (
+        loss: Double, warns: Bool, note: String
+      ) {
+        let trained = try program.run(
+          (line + precision).split(separator: " ").map { String($0) },
+          environment: loops ? ["MINILM_MATMUL": "reference"] : [:])
+        #expect(trained.status == 0, "\(trained.error)")
+        let log = try JSONSerialization.jsonObject(with: Data(try program.bytes("r/log.jsonl")))
+        return (
+          try #require((log as? [String: Any])?["validationLoss"] as? Double),
+          trained.error.contains("warning: there are no products of bfloat16"),
+          String(decoding: try program.bytes("r/run.json"), as: UTF8.self)
+        )
+      }
+      let exact = try loss("float32", loops: true)
+      let standIn = try loss("bfloat16", loops: true)
+      #expect(standIn.loss == exact.loss && standIn.warns && !exact.warns)
+      let rounded = try loss("bfloat16", loops: false)
+      #expect(abs(rounded.loss - exact.loss) < 0.02)
+      #expect(rounded.warns == !rounded.note.contains("bfloat16 with sums in float32"))
+      let unknown = try program.run((line + "float8").split(separator: " ").map { String($0) })
+      #expect(unknown.status == 64 && unknown.error.contains("bfloat16"))
+    }
+  }
+
   @Test func failuresLeaveTheLastGoodCheckpoint() throws {
     try Program.withVocabulary { program in
       let train =

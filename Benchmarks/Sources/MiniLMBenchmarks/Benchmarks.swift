@@ -36,13 +36,19 @@ struct Benchmarks: ParsableCommand {
     @Option(help: "Workers.") var threads = 1
     @Option(help: "Steps to time, after two that are not.") var steps = 40
     @Option(help: "Tokens of the vocabulary.") var vocabulary = 65
+    @Option(help: "float32, bfloat16.") var precision = "float32"
 
     func run() throws {
       guard let recipe = TrainingPreset(rawValue: preset) else {
         throw ValidationError("no such preset")
       }
+      guard let precision = Precision(rawValue: precision) else {
+        throw ValidationError("no such precision")
+      }
+      if !MatMul.has(precision) { throw ValidationError("no such products here") }
       var options = recipe.options
       options.threads = threads
+      options.precision = precision
       options.steps = max(options.steps, steps + 2)
       options.transformer.dropout = 0
       var random = RandomGenerator(seed: 1)
@@ -56,7 +62,7 @@ struct Benchmarks: ParsableCommand {
         if step >= 2 { times.append(Benchmarks.now - start) }
       }
       print(
-        #"{"preset":"\#(preset)","threads":\#(threads),"steps":\#(steps),"milliseconds":\#(1000 * Benchmarks.median(times)),"engine":"\#(MatMul.engineDescription)"}"#
+        #"{"preset":"\#(preset)","threads":\#(threads),"steps":\#(steps),"milliseconds":\#(1000 * Benchmarks.median(times)),"engine":"\#(MatMul.engineDescription(precision))"}"#
       )
     }
   }

@@ -25,7 +25,7 @@ struct Linear {
   var outputs: Int { isTransposed ? weight.rows : weight.columns }
 
   /// y (N×O) from x (N×I); with `adds` the result is added to what stands in y. `packed` has the weight in
-  /// the engine's form, where there is one.
+  /// the engine's form, where there is one, and says how exact the product is to be.
   @unsafe
   func forward(
     _ x: UnsafeMutablePointer<Float>, count: Int, parameters: ParameterStore,
@@ -59,7 +59,7 @@ struct Linear {
         base: parameters.values.pointer(at: weight.range), rowStride: weight.columns),
       transposeB: isTransposed, packed: unsafe packed?.form(.forward, of: weight),
       into: MatrixPointer(base: y, rowStride: outputs),
-      m: count, n: outputs, k: inputs, beta: adds ? 1 : 0)
+      m: count, n: outputs, k: inputs, beta: adds ? 1 : 0, precision: packed?.precision ?? .float32)
   }
 
   /// y (N×O) = x (N×I)·W + b for a few positions, each as it would be alone, without a library.
@@ -95,12 +95,15 @@ struct Linear {
     let dyMatrix = unsafe MatrixPointer(base: dy, rowStride: outputs)
     let xMatrix = unsafe MatrixPointer(base: x, rowStride: inputs)
     let beta: Float = gradients.isFirstWrite(of: weight.index) ? 0 : 1
+    let precision = packed?.precision ?? .float32
     if isTransposed {
       unsafe MatMul.multiply(
-        dyMatrix, transposeA: true, xMatrix, into: dw, m: outputs, n: inputs, k: count, beta: beta)
+        dyMatrix, transposeA: true, xMatrix, into: dw, m: outputs, n: inputs, k: count, beta: beta,
+        precision: precision)
     } else {
       unsafe MatMul.multiply(
-        xMatrix, transposeA: true, dyMatrix, into: dw, m: inputs, n: outputs, k: count, beta: beta)
+        xMatrix, transposeA: true, dyMatrix, into: dw, m: inputs, n: outputs, k: count, beta: beta,
+        precision: precision)
     }
     if let bias {
       unsafe Kernels.columnSums(
@@ -109,6 +112,6 @@ struct Linear {
     unsafe MatMul.multiply(
       dyMatrix, w, transposeB: !isTransposed, packed: unsafe packed?.form(.backward, of: weight),
       into: MatrixPointer(base: dx, rowStride: inputs), m: count, n: inputs, k: outputs,
-      beta: adds ? 1 : 0)
+      beta: adds ? 1 : 0, precision: precision)
   }
 }

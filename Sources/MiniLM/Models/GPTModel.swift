@@ -96,6 +96,9 @@ public final class GPTModel: LanguageModel {
       blocks.flatMap { [$0.qkv, $0.attentionProjection, $0.feedForward, $0.projection] } + [head])
   }
 
+  /// Makes the products of passes over batches as exact as said, where the engine can; not while passes last.
+  public func use(_ precision: Precision) { packed?.use(precision) }
+
   /// A tensor to be.
   private typealias Tensor = (name: String, rows: Int, columns: Int, role: TensorDescription.Role)
 

@@ -13,6 +13,9 @@ public protocol LanguageModel: AnyObject, Sendable {
   var contextLength: Int { get }
   /// Sets the parameters to their random beginning.
   func initialize(_ random: inout RandomGenerator)
+  /// How exact the products of passes over batches are to be from here on, where the engine of products can; at first
+  /// they are `float32`, and predictors' always are. Not while passes last.
+  func use(_ precision: Precision)
   /// Called before workers pass over batches, spreading its work over `threads`; parameters then stay as they
   /// are until `endPasses`. `withBackward` where gradients will be wanted.
   func beginPasses(withBackward: Bool, threads: Int)
@@ -29,6 +32,8 @@ public protocol LanguageModel: AnyObject, Sendable {
 }
 
 extension LanguageModel {
+  /// Nothing: a model without products.
+  public func use(_ precision: Precision) {}
   /// Nothing.
   public func beginPasses(withBackward: Bool, threads: Int) {}
   /// Nothing.

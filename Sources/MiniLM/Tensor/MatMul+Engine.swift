@@ -46,11 +46,14 @@ extension MatMul {
     return OpenBLAS.shared == nil ? .reference : .blas
   }()
 
-  /// What `automatic` uses here, for a log: "AMX, …", "AVX-512, …", "OpenBLAS SkylakeX", or the loops and why.
-  public static var engineDescription: String {
+  /// What `automatic` uses here for products of a precision, for a log: "AMX, …", "AVX-512, …", "OpenBLAS SkylakeX", or
+  /// the loops and why.
+  public static func engineDescription(_ precision: Precision = .float32) -> String {
     switch chosen {
     case .matrixUnit: return "AMX, float32 in three parts of bfloat16"
-    case .vectors: return "\(Kernels.levelDescription), float32"
+    case .vectors:
+      let isRounded = precision == .bfloat16 && has(.bfloat16)
+      return "\(Kernels.levelDescription), \(isRounded ? "bfloat16 with sums in " : "")float32"
     case .blas: if let blas = OpenBLAS.shared { return blas.kernel }
     case .automatic, .reference: break
     }

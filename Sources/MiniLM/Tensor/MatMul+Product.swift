@@ -3,22 +3,22 @@ internal import CKernels
 extension MatMul {
   /// A·B of two matrices, checked; A is `m`×`k` and B `k`×`n` row by row, or lie there transposed. With
   /// `sum` (m×n) it is added to the product. With `packsB`, the engine is given B in its own form, as
-  /// weights are, if it has one.
+  /// weights are, if it has one. An engine without products of `precision` makes those of float32.
   public static func product(
     _ a: [Float], transposeA: Bool = false, _ b: [Float], transposeB: Bool = false,
-    addedTo sum: [Float]? = nil, m: Int, n: Int, k: Int, engine: Engine = .automatic,
-    packsB: Bool = false
+    addedTo sum: [Float]? = nil, m: Int, n: Int, k: Int,
+    precision: Precision = .float32, engine: Engine = .automatic, packsB: Bool = false
   ) -> [Float] {
     product(
       a, transposeA: transposeA, b, transposeB: transposeB, addedTo: sum, m: m, n: n, k: k,
-      engine: engine, packsB: packsB, level: Int(minilm_level()))
+      precision: precision, engine: engine, packsB: packsB, level: Int(minilm_level()))
   }
 
   /// The same with vectors of a given level, less than `Kernels.levelCount`; the baseline has none, and loops do the work.
   package static func product(
     _ a: [Float], transposeA: Bool = false, _ b: [Float], transposeB: Bool = false,
-    addedTo sum: [Float]? = nil, m: Int, n: Int, k: Int, engine: Engine, packsB: Bool = false,
-    level: Int
+    addedTo sum: [Float]? = nil, m: Int, n: Int, k: Int,
+    precision: Precision = .float32, engine: Engine, packsB: Bool = false, level: Int
   ) -> [Float] {
     precondition(m > 0 && n > 0 && k > 0 && a.count == m * k && b.count == k * n)
     precondition(sum == nil || sum?.count == m * n)
@@ -27,7 +27,7 @@ extension MatMul {
     var (a, b) = (a, b)
     // What is there is written over where nothing is added.
     var c = sum ?? [Float](repeating: .nan, count: m * n)
-    let form = packsB ? PackedForm(engine, level: Int32(level)) : nil
+    let form = packsB ? PackedForm(engine, precision, level: Int32(level)) : nil
     // Without memory for it the product is made without it.
     let packed = form.flatMap { try? FloatStorage(count: $0.count(k, n)) }
     // Sizes as the preconditions say; the arrays and the packed form are distinct.
@@ -46,7 +46,7 @@ extension MatMul {
             right, transposeB: transposeB,
             packed: packed.map { unsafe UnsafeRawPointer($0.pointer(at: 0..<$0.count)) },
             into: MatrixPointer(base: c, rowStride: n), m: m, n: n, k: k,
-            beta: sum == nil ? 0 : 1, engine: engine, level: Int32(level))
+            beta: sum == nil ? 0 : 1, precision: precision, engine: engine, level: Int32(level))
         }
       }
     }

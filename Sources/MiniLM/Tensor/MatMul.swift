@@ -13,15 +13,15 @@ public enum MatMul {
   /// C = A·B + beta·C with A M×K, B K×N and C M×N, each row by row; `transposeA` and `transposeB`
   /// say that A lies there as K×M, B as N×K.
   ///
-  /// `packed` is B once more, in the form that the engine reads, if there is one (`PackedWeights`). `level` is for
-  /// tests: whose vectors multiply, if not the best.
+  /// `packed` is B once more, in the form that the engine reads for products of this precision, if there is one
+  /// (`PackedWeights`). `level` is for tests: whose vectors multiply, if not the best.
   ///
   /// The caller vouches that each matrix lies in memory of its own of that size.
   @unsafe
   static func multiply(
     _ a: MatrixPointer, transposeA: Bool = false, _ b: MatrixPointer, transposeB: Bool = false,
     packed: UnsafeRawPointer? = nil, into c: MatrixPointer, m: Int, n: Int, k: Int, beta: Float,
-    engine: Engine = .automatic, level: Int32 = minilm_level()
+    precision: Precision = .float32, engine: Engine = .automatic, level: Int32 = minilm_level()
   ) {
     if m == 0 || n == 0 { return }
     let engine = engine == .automatic ? chosen : engine
@@ -31,18 +31,17 @@ public enum MatMul {
         base: a.base, stride: a.rowStride, transposed: transposeA ? 1 : 0)
       var right = unsafe minilm_operand(
         base: b.base, stride: b.rowStride, transposed: transposeB ? 1 : 0)
-      if hasVectors {
-        unsafe minilm_vectors_product(
-          level, &left, &right, packed?.assumingMemoryBound(to: Float.self), c.base, c.rowStride,
-          m, n, k, beta == 1 ? 1 : 0)
-        return
-      }
-      // Without memory for its scratch the unit does nothing, and the loops do the work.
-      if unsafe minilm_product(
-        &left, &right, packed, c.base, c.rowStride, m, n, k, beta == 1 ? 1 : 0) == 1
-      {
-        return
-      }
+      let adds: Int32 = beta == 1 ? 1 : 0
+      // Without memory for scratch neither does anything, and the loops do the work.
+      let isDone =
+        if hasVectors {
+          unsafe minilm_vectors_product(
+            vectorKind(precision, level: level), &left, &right,
+            packed?.assumingMemoryBound(to: Float.self), c.base, c.rowStride, m, n, k, adds)
+        } else {
+          unsafe minilm_product(&left, &right, packed, c.base, c.rowStride, m, n, k, adds)
+        }
+      if isDone == 1 { return }
     }
     if engine == .blas, let blas = OpenBLAS.shared {
       unsafe blas.multiply(

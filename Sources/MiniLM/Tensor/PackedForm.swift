@@ -4,14 +4,15 @@ internal import CKernels
 enum PackedForm {
   /// The matrix unit's: panels of 32 columns in parts of bfloat16.
   case matrixUnit
-  /// That of vectors of a level.
-  case vectors(level: Int32)
+  /// That of vectors of a kind.
+  case vectors(kind: Int32)
 
-  /// The form of `engine`, or nil where it has none.
-  init?(_ engine: MatMul.Engine, level: Int32 = minilm_level()) {
+  /// The form of `engine` for products of a precision, or nil where it has none.
+  init?(_ engine: MatMul.Engine, _ precision: Precision, level: Int32 = minilm_level()) {
     switch engine {
     case .matrixUnit: self = .matrixUnit
-    case .vectors where level > Int32(MINILM_BASELINE): self = .vectors(level: level)
+    case .vectors where level > Int32(MINILM_BASELINE):
+      self = .vectors(kind: MatMul.vectorKind(precision, level: level))
     case .automatic, .vectors, .blas, .reference: return nil
     }
   }
@@ -21,7 +22,7 @@ enum PackedForm {
     let bytes =
       switch self {
       case .matrixUnit: minilm_packed_bytes(k, n)
-      case .vectors(let level): minilm_vectors_packed_bytes(level, k, n)
+      case .vectors(let kind): minilm_vectors_packed_bytes(kind, k, n)
       }
     return (bytes + 63) / 64 * 64 / MemoryLayout<Float>.stride
   }
@@ -30,7 +31,7 @@ enum PackedForm {
   func panels(_ n: Int) -> Int {
     switch self {
     case .matrixUnit: (n + 31) / 32
-    case .vectors(let level): minilm_vectors_panels(level, n)
+    case .vectors(let kind): minilm_vectors_panels(kind, n)
     }
   }
 
@@ -47,9 +48,9 @@ enum PackedForm {
     case .matrixUnit:
       unsafe minilm_pack_right(
         &operand, k, n, panels.lowerBound * 32, Swift.min(n, panels.upperBound * 32), packed)
-    case .vectors(let level):
+    case .vectors(let kind):
       unsafe minilm_vectors_pack(
-        level, &operand, k, n, panels.lowerBound, panels.upperBound, packed)
+        kind, &operand, k, n, panels.lowerBound, panels.upperBound, packed)
     }
   }
 }

@@ -26,7 +26,9 @@ final class PackedWeights: @unchecked Sendable {
     case backward
   }
 
-  private let form: PackedForm
+  /// Of the products that read them.
+  private(set) var precision = Precision.float32
+  private var form: PackedForm
   private let entries: [Entry]
   /// The place of each tensor's entry.
   private let entryOfTensor: [Int: Int]
@@ -36,7 +38,7 @@ final class PackedWeights: @unchecked Sendable {
 
   /// Room for the weights of `layers`, or nil where the engine has no form of its own.
   init?(_ layers: [Linear]) throws(MiniLMError) {
-    guard let form = PackedForm(MatMul.chosen) else { return nil }
+    guard let form = PackedForm(MatMul.chosen, .float32) else { return nil }
     var (entries, entryOfTensor): ([Entry], [Int: Int]) = ([], [:])
     var count = 0
     func reserve(_ k: Int, _ n: Int) -> Int {
@@ -53,6 +55,15 @@ final class PackedWeights: @unchecked Sendable {
     }
     (self.form, self.entries, self.entryOfTensor) = (form, entries, entryOfTensor)
     storage = try FloatStorage(count: count)
+  }
+
+  /// From here on they are for products of this precision. What has been packed is lost.
+  func use(_ precision: Precision) {
+    guard precision != self.precision, let form = PackedForm(MatMul.chosen, precision) else {
+      return
+    }
+    // No form takes more room than that of floats, for which there is room.
+    (self.precision, self.form, isFresh) = (precision, form, false)
   }
 
   /// Packs all weights as they are now, those of backward products only `withBackward`.

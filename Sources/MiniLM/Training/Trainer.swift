@@ -108,6 +108,7 @@ public final class Trainer {
     self.model = model
     self.loader = loader
     self.validation = validation
+    model.use(options.precision)
     engine = GradientEngine(model: model, threads: options.threads)
     optimizer = try options.optimizer.makeOptimizer(for: model.parameters.layout)
   }

@@ -19,6 +19,7 @@ extension TrainingOptions {
     // A string: it may have 64 bits.
     add("seed", .string("\(seed)"))
     add("threads", .integer(threads))
+    add("precision", .string(precision.rawValue))
     add("validation_fraction", .number(validationFraction))
     add("evaluation_interval", .integer(evaluationInterval))
     if let clipNorm { add("clip_norm", .number(clipNorm)) }
@@ -68,6 +69,8 @@ extension TrainingOptions {
       let threads = json["threads"]?.integerValue,
       let validationFraction = json["validation_fraction"]?.doubleValue,
       let evaluationInterval = json["evaluation_interval"]?.integerValue,
+      // Checkpoints from before there was a choice do not say.
+      let precision = Precision(rawValue: json["precision"]?.stringValue ?? "float32"),
       let windows = Self.windows(json), let optimizer = Self.optimizer(json)
     else { return nil }
     self.init(model: configuration.kind)
@@ -83,6 +86,7 @@ extension TrainingOptions {
       shape, warmupSteps: warmupSteps, finalFraction: finalFraction)
     self.seed = seed
     self.threads = threads
+    self.precision = precision
     self.validationFraction = validationFraction
     self.evaluationInterval = evaluationInterval
     self.evaluationTokens = json["evaluation_tokens"]?.integerValue

@@ -32,6 +32,8 @@ public struct TrainingOptions: Equatable, Sendable {
   public var clipNorm: Double?
   /// Where all chance comes from.
   public var seed: UInt64 = 1337
+  /// How exact products are, where the engine of products can choose; `bigram` has none.
+  public var precision = Precision.float32
   /// Workers; results are the same to the bit for one number of them.
   public var threads = 1
   /// The part of the tokens, at their end, that is kept for validation.

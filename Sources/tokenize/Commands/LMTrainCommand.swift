@@ -214,7 +214,8 @@ struct LMTrainCommand: ParsableCommand {
         options.configuration(vocabularySize: corpus.stream.vocabularySize).parameterCount ?? 0),
       "steps": .integer(options.steps), "batchSize": .integer(options.batchSize),
       "blockSize": .integer(options.blockSize), "accumulation": .integer(options.accumulation),
-      "products": .string(options.model == .bigram ? "none" : MatMul.engineDescription),
+      "products": .string(
+        options.model == .bigram ? "none" : MatMul.engineDescription(options.precision)),
       "kernels": .string(Kernels.levelDescription), "learningRate": .number(options.learningRate),
       "validationFraction": .number(options.validationFraction),
       "seed": .string("\(options.seed)"), "threads": .integer(options.threads),

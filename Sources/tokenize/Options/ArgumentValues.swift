@@ -33,6 +33,7 @@ extension TokenFileFormat: Choice {}
 extension CharacterModel.Unit: Choice {}
 extension WordModel.Splitter: Choice {}
 extension ModelKind: Choice {}
+extension Precision: Choice {}
 extension TokenStreamFormat: Choice {}
 extension LearningRateSchedule.Shape: Choice {}
 extension EncodingFormat: Choice {}

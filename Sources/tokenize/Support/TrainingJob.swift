@@ -28,6 +28,12 @@ struct TrainingJob {
 
   func run() throws {
     let diagnostics = reporting.diagnostics
+    let options = trainer.options
+    if options.model != .bigram, !MatMul.has(options.precision) {
+      diagnostics.warning(
+        "there are no products of \(options.precision.rawValue) here, float32 stands in (\(MatMul.engineDescription()))"
+      )
+    }
     let meter = diagnostics.meter("training", unit: "steps", total: trainer.options.steps)
     var log = isNew ? [] : try FileBytes.read(folder.logPath)
     Interruption.watch()
