@@ -14,13 +14,48 @@ enum {
   // How many k a panel of B has: with three vectors of 16, 48 KB, or 24 KB of pairs.
   LARGEST_DEPTH = 256,
   // How much of A is held as pairs: a part of the second level of cache.
-  LEFT_BYTES = 128 << 10,
+  LEFT_BYTES = 256 << 10,
 };
 
 // k is cut evenly, into blocks of whole steps but for the last.
 static size_t depth_of_block(size_t k, size_t step) {
   const size_t blocks = (k + LARGEST_DEPTH - 1) / LARGEST_DEPTH;
   return blocks == 0 ? step : ((k + blocks - 1) / blocks + step - 1) / step * step;
+}
+
+// Lines of the cache that are left to ask for: those of rows `stride` floats apart.
+struct lines {
+  const float *row;
+  size_t stride, rows, floats, at_once;
+};
+
+// What packing reads of B: some columns, and some k. It lies in many places, two or three lines in each, and nothing but
+// these requests fetches it ahead; a part of it at each of `places` places.
+static struct lines lines_of(const struct minilm_operand *b, size_t column, size_t columns,
+                             size_t start, size_t depth, size_t places) {
+  struct lines lines = {.stride = b->stride};
+  if (b->transposed) {
+    lines.row = b->base + column * b->stride + start;
+    lines.rows = columns;
+    lines.floats = depth;
+  } else {
+    lines.row = b->base + start * b->stride + column;
+    lines.rows = depth;
+    lines.floats = columns;
+  }
+  lines.at_once = (lines.rows + places - 1) / places;
+  return lines;
+}
+
+// Asks for the next of them, to the second level of cache.
+static inline void fetch(struct lines *lines) {
+  const size_t rows = lines->rows < lines->at_once ? lines->rows : lines->at_once;
+  for (size_t i = 0; i < rows; i++, lines->row += lines->stride) {
+    for (size_t j = 0; j < lines->floats; j += 16) __builtin_prefetch(lines->row + j, 0, 2);
+    // A row need not begin with a line.
+    __builtin_prefetch(lines->row + lines->floats - 1, 0, 2);
+  }
+  lines->rows -= rows;
 }
 
 // out (depth, width) = the transpose of `columns` rows of B's transpose, and zeros.
@@ -78,15 +113,22 @@ static void pair_lines(const float *p, size_t stride, size_t columns, size_t dep
     places[2 * i + 1] = (uint16_t)(i + 16);
   }
   const __m512i order = _mm512_loadu_si512(places);
+  const size_t whole = columns / 16 * 16;
+  const __mmask16 rest = (__mmask16)((1u << (columns - whole)) - 1);
   for (size_t k = 0; k < depth; k += 2, p += 2 * stride) {
-    const __mmask16 second = k + 1 < depth ? 0xFFFF : 0;
-    for (size_t j = 0; j < columns; j += 16, out += 16) {
-      const size_t rest = columns - j;
-      const __mmask16 mask = rest < 16 ? (__mmask16)((1u << rest) - 1) : 0xFFFF;
-      const __m512bh v = _mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps(mask & second, p + stride + j),
-                                             _mm512_maskz_loadu_ps(mask, p + j));
+    // Past the last k there are zeros, read from nowhere.
+    const int is_pair = k + 1 < depth;
+    const __mmask16 all = is_pair ? 0xFFFF : 0, some = is_pair ? rest : 0;
+    const float *const second = is_pair ? p + stride : p;
+    for (size_t j = 0; j < whole; j += 16, out += 16) {
+      const __m512bh v = _mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps(all, second + j), _mm512_loadu_ps(p + j));
       _mm512_storeu_si512(out, _mm512_permutexvar_epi16(order, (__m512i)v));
     }
+    if (rest == 0) continue;
+    const __m512bh v = _mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps(some, second + whole),
+                                           _mm512_maskz_loadu_ps(rest, p + whole));
+    _mm512_storeu_si512(out, _mm512_permutexvar_epi16(order, (__m512i)v));
+    out += 16;
   }
 }
 #pragma clang attribute pop
@@ -182,11 +224,11 @@ void minilm_vectors_pack(int kind, const struct minilm_operand *b, size_t k, siz
 
 int minilm_vectors_product(int kind, const struct minilm_operand *a,
                            const struct minilm_operand *b, const float *packed, float *c,
-                           size_t stride, size_t m, size_t n, size_t k, int add) {
+                           size_t stride, size_t m, size_t n, size_t k, int add, int shape) {
   if (k == 0 && !add) {
     for (size_t row = 0; row < m; row++) memset(c + row * stride, 0, n * sizeof(float));
   }
-  return CHOOSE(kind, product, a, b, packed, c, stride, m, n, k, add);
+  return CHOOSE(kind, product, a, b, packed, c, stride, m, n, k, add, shape);
 }
 
 #else
@@ -204,7 +246,7 @@ void minilm_vectors_pack(int kind, const struct minilm_operand *b, size_t k, siz
 
 int minilm_vectors_product(int kind, const struct minilm_operand *a,
                            const struct minilm_operand *b, const float *packed, float *c,
-                           size_t stride, size_t m, size_t n, size_t k, int add) {
+                           size_t stride, size_t m, size_t n, size_t k, int add, int shape) {
   return 0;
 }
 #endif

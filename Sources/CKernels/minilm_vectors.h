@@ -20,7 +20,7 @@ struct NAME(block) {
   const float *a;
   size_t a_row, a_k;
   const float *b;
-  size_t depth;
+  size_t b_stride, depth;
   float *c;
   size_t stride, columns;
   int add;
@@ -48,7 +48,7 @@ __attribute__((always_inline)) static inline void NAME(multiply_block)(
   for (size_t k = s->depth; k > 0; k--) {
     VECTOR v[VECTORS];
     UNROLLED for (int j = 0; j < vectors; j++) v[j] = LOAD(b + (size_t)j * LANES);
-    b += (size_t)vectors * LANES;
+    b += s->b_stride;
     UNROLLED for (int i = 0; i < rows; i++) {
       const VECTOR factor = BROADCAST(lines[i / 3] + (size_t)(i % 3) * row);
       UNROLLED for (int j = 0; j < vectors; j++) {
@@ -155,36 +155,68 @@ static void NAME(pack)(const struct minilm_operand *b, size_t k, size_t n, size_
   }
 }
 
+// Rows `row` ..< `row + rows` of C, as far as `shape` wants them, of a panel that begins at column `column` and k `start`;
+// `a` is their first element of A, `s` has the rest.
+static void NAME(multiply_part)(const struct NAME(block) *s, const float *a, float *c, size_t row,
+                                size_t rows, size_t column, size_t start, int shape) {
+  struct NAME(block) part = *s;
+  part.a = a;
+  part.c = c;
+  const size_t end = row + rows;
+  if (shape == MINILM_LOWER_C) {
+    if (column >= end) return;
+    // Whole vectors of the panel, in which rows are as wide as before.
+    if (end - column < s->columns) part.columns = NAME(padded)(end - column);
+    if (part.columns > s->columns) part.columns = s->columns;
+  } else if (shape == MINILM_LOWER_A) {
+    const size_t wanted = end > start ? NAME(elements)(end - start) : 0;
+    if (wanted < part.depth) part.depth = wanted;
+  } else if (shape == MINILM_UPPER_A && row > start) {
+    size_t passed = (row - start) / NAME(step);
+    if (passed > part.depth) passed = part.depth;
+    part.a += passed * s->a_k;
+    part.b += passed * s->b_stride;
+    part.depth -= passed;
+  }
+  NAME(multiply)(&part, rows);
+}
+
 // The product of k `start` ..< `start + depth` and of rows `first` ..< `last`: a panel of B is multiplied by all of
 // them before the next one, and stays in the first or second level of cache. `lines` is A's first row and k.
 static void NAME(multiply_rows)(struct NAME(block) *s, const float *lines,
                                 const struct minilm_operand *b, const float *packed, float *c,
-                                size_t first, size_t last, size_t n, size_t start, size_t depth) {
+                                size_t first, size_t last, size_t n, size_t start, size_t depth,
+                                int shape) {
   __attribute__((aligned(64))) float room[LARGEST_DEPTH / NAME(step) * NAME(block_columns)];
   const size_t rows = last - first, blocks = (rows + ROWS - 1) / ROWS;
   s->depth = NAME(elements)(depth);
   for (size_t panel = 0; panel < NAME(panels)(n); panel++) {
     const size_t column = NAME(panel_start)(n, panel);
     s->columns = NAME(panel_start)(n, panel + 1) - column;
+    s->b_stride = NAME(padded)(s->columns);
+    struct lines soon = {0};
     if (packed) {
       s->b = packed + NAME(panel_at)(n, panel, start, depth);
     } else {
       NAME(pack_panel)(b, column, s->columns, start, depth, room);
       s->b = room;
+      // The next panel's part of B, which is packed after this one's products.
+      const size_t next = NAME(panel_start)(n, panel + 1), end = NAME(panel_start)(n, panel + 2);
+      if (next < n) soon = lines_of(b, next, end - next, start, depth, blocks);
     }
     for (size_t i = 0; i < blocks; i++) {
+      fetch(&soon);
       // As even as can be, too.
       const size_t row = i * rows / blocks;
-      s->a = lines + row * s->a_row;
-      s->c = c + (first + row) * s->stride + column;
-      NAME(multiply)(s, (i + 1) * rows / blocks - row);
+      NAME(multiply_part)(s, lines + row * s->a_row, c + (first + row) * s->stride + column,
+                          first + row, (i + 1) * rows / blocks - row, column, start, shape);
     }
   }
 }
 
 static int NAME(product)(const struct minilm_operand *a, const struct minilm_operand *b,
                          const float *packed, float *c, size_t stride, size_t m, size_t n,
-                         size_t k, int add) {
+                         size_t k, int add, int shape) {
   const size_t block = depth_of_block(k, NAME(step));
   struct NAME(block) s = {.stride = stride};
 #ifdef PAIRED
@@ -208,12 +240,12 @@ static int NAME(product)(const struct minilm_operand *a, const struct minilm_ope
       }
       s.a_row = a->transposed ? 1 : NAME(elements)(depth);
       s.a_k = a->transposed ? NAME(padded)(last - first) : 1;
-      NAME(multiply_rows)(&s, left, b, packed, c, first, last, n, start, depth);
+      NAME(multiply_rows)(&s, left, b, packed, c, first, last, n, start, depth, shape);
     }
 #else
     s.a_row = a->transposed ? 1 : a->stride;
     s.a_k = a->transposed ? a->stride : 1;
-    NAME(multiply_rows)(&s, a->base + start * s.a_k, b, packed, c, 0, m, n, start, depth);
+    NAME(multiply_rows)(&s, a->base + start * s.a_k, b, packed, c, 0, m, n, start, depth, shape);
 #endif
   }
   return 1;

@@ -222,6 +222,53 @@ import Testing
 
 /// Attention's products against sums in double precision.
 @Suite struct SmallProductTests {
+  /// A (m, k), zero where the shape has it so, and its transpose.
+  private func triangle(
+    _ shape: SmallProduct.Shape, _ m: Int, _ k: Int, _ random: inout RandomGenerator
+  ) -> ([Float], [Float]) {
+    var values = (0..<m * k).map { _ in Float(random.normal()) }
+    for i in 0..<m {
+      for p in 0..<k where shape == .lowerA && p > i || shape == .upperA && p < i {
+        values[i * k + p] = 0
+      }
+    }
+    return (values, (0..<m * k).map { values[$0 % m * k + $0 / m] })
+  }
+
+  /// Engines may pass over what a shape does not want, and give the rest to the bit as without it. Sizes around
+  /// blocks of 8 rows, panels of 48 columns, pairs of k and blocks of 256.
+  @Test(arguments: [
+    (1, 1, 1), (3, 5, 7), (64, 32, 64), (64, 64, 16), (300, 20, 300), (31, 100, 40), (40, 100, 31),
+    (33, 131, 33), (600, 49, 600), (256, 64, 256),
+  ])
+  func enginesKnowShapes(_ size: (Int, Int, Int)) {
+    let (m, n, k) = size
+    var random = RandomGenerator(seed: 24)
+    for shape in SmallProduct.Shape.allCases {
+      let (values, transposed) = triangle(shape, m, k, &random)
+      let b = (0..<k * n).map { _ in Float(random.normal()) }
+      let c = (0..<m * n).map { _ in Float(random.normal()) }
+      for (engine, precision) in MatMul.available.map({ ($0, Precision.float32) })
+        + [(.automatic, .bfloat16)]
+      {
+        for form in 0..<8 {
+          let (transposeA, transposeB) = (form & 1 != 0, form & 2 != 0)
+          func product(_ shape: SmallProduct.Shape) -> [Float] {
+            MatMul.product(
+              transposeA ? transposed : values, transposeA: transposeA, b, transposeB: transposeB,
+              addedTo: form & 4 != 0 ? c : nil, m: m, n: n, k: k, shape: shape,
+              precision: precision, engine: engine, level: Kernels.levelCount - 1)
+          }
+          let (ours, whole) = (product(shape), product(.whole))
+          let differs = (0..<m * n).contains {
+            (shape != .lowerC || $0 % n <= $0 / n) && ours[$0] != whole[$0]
+          }
+          #expect(!differs, "\(engine) \(precision) \(shape) \(form)")
+        }
+      }
+    }
+  }
+
   /// Sizes around those of the kernels' blocks: 8, 4 or 2 rows, 16 or 32 columns.
   @Test(arguments: [
     (1, 1, 1), (3, 5, 7), (8, 32, 8), (9, 33, 9), (64, 32, 64), (64, 64, 16), (40, 100, 40),
@@ -232,14 +279,7 @@ import Testing
     var random = RandomGenerator(seed: 16)
     func matrix(_ count: Int) -> [Float] { (0..<count).map { _ in Float(random.normal()) } }
     for shape in SmallProduct.Shape.allCases {
-      // A(i, p) and where it is zero.
-      var values = matrix(m * k)
-      for i in 0..<m {
-        for p in 0..<k where shape == .lowerA && p > i || shape == .upperA && p < i {
-          values[i * k + p] = 0
-        }
-      }
-      let transposed = (0..<m * k).map { values[$0 % m * k + $0 / m] }
+      let (values, transposed) = triangle(shape, m, k, &random)
       let (b, c) = (matrix(k * n), matrix(m * n))
       for level in 0..<Kernels.levelCount {
         for form in 0..<4 {

@@ -13,8 +13,8 @@ internal import CKernels
 ///                dq = dS·k                dk = dSᵀ·q
 ///
 /// P and dS are triangles, and products with them stop at the diagonal. A head's operands are small, so that
-/// products are made where they lie (`minilm_small_product`), k and v transposed where rows of theirs are
-/// columns of the product.
+/// products of float32 are made where they lie (`minilm_small_product`), k and v transposed where rows of theirs are
+/// columns of the product. Those of bfloat16 have to be packed, and are made as all others are.
 struct CausalAttention {
   let heads: Int
   let width: Int
@@ -40,20 +40,25 @@ struct CausalAttention {
   @unsafe
   func forward(
     _ qkv: UnsafeMutablePointer<Float>, length: Int, probabilities: UnsafeMutablePointer<Float>,
-    scratch: UnsafeMutablePointer<Float>, noise: Noise?, output: UnsafeMutablePointer<Float>
+    scratch: UnsafeMutablePointer<Float>, noise: Noise?, precision: Precision,
+    output: UnsafeMutablePointer<Float>
   ) {
     let (t, d, c) = (length, headWidth, width)
-    let transposed = unsafe scratch + 2 * t * t
+    let products = unsafe Products(precision, transposed: scratch + 2 * t * t)
     for head in 0..<heads {
       let q = unsafe qkv + head * d
       let (k, v) = unsafe (q + c, q + 2 * c)
       let p = unsafe probabilities + head * t * t
-      unsafe minilm_transpose(k, 3 * c, t, d, transposed, t)
       // S = q·kᵀ up to the diagonal.
-      unsafe multiply(q, 3 * c, 1, transposed, t, p, t, m: t, n: t, k: d, .lowerC)
+      unsafe products.multiply(
+        MatrixPointer(base: q, rowStride: 3 * c), MatrixPointer(base: k, rowStride: 3 * c),
+        transposeB: true,
+        into: MatrixPointer(base: p, rowStride: t), m: t, n: t, k: d, .lowerC)
       unsafe Kernels.causalSoftmax(p, rows: t, columns: t, stride: t, first: 0, scale: scale)
       let kept = unsafe dropped(p, head: head, length: t, scratch: scratch, noise: noise)
-      unsafe multiply(kept, t, 1, v, 3 * c, output + head * d, c, m: t, n: d, k: t, .lowerA)
+      unsafe products.multiply(
+        MatrixPointer(base: kept, rowStride: t), MatrixPointer(base: v, rowStride: 3 * c),
+        into: MatrixPointer(base: output + head * d, rowStride: c), m: t, n: d, k: t, .lowerA)
     }
   }
 
@@ -61,12 +66,12 @@ struct CausalAttention {
   @unsafe
   func backward(
     _ qkv: UnsafeMutablePointer<Float>, length: Int, probabilities: UnsafeMutablePointer<Float>,
-    scratch: UnsafeMutablePointer<Float>, noise: Noise?,
+    scratch: UnsafeMutablePointer<Float>, noise: Noise?, precision: Precision,
     outputGradient: UnsafeMutablePointer<Float>, inputGradient dqkv: UnsafeMutablePointer<Float>
   ) {
     let (t, d, c) = (length, headWidth, width)
     let ds = unsafe scratch + t * t
-    let transposed = unsafe scratch + 2 * t * t
+    let products = unsafe Products(precision, transposed: scratch + 2 * t * t)
     for head in 0..<heads {
       let q = unsafe qkv + head * d
       let (k, v) = unsafe (q + c, q + 2 * c)
@@ -76,9 +81,14 @@ struct CausalAttention {
       let dy = unsafe outputGradient + head * d
       let kept = unsafe dropped(p, head: head, length: t, scratch: scratch, noise: noise)
       // dv = Pᵀ·dy: row j of Pᵀ begins at the diagonal.
-      unsafe multiply(kept, 1, t, dy, c, dv, 3 * c, m: t, n: d, k: t, .upperA)
-      unsafe minilm_transpose(v, 3 * c, t, d, transposed, t)
-      unsafe multiply(dy, c, 1, transposed, t, ds, t, m: t, n: t, k: d, .lowerC)
+      unsafe products.multiply(
+        MatrixPointer(base: kept, rowStride: t), transposeA: true,
+        MatrixPointer(base: dy, rowStride: c),
+        into: MatrixPointer(base: dv, rowStride: 3 * c), m: t, n: d, k: t, .upperA)
+      unsafe products.multiply(
+        MatrixPointer(base: dy, rowStride: c), MatrixPointer(base: v, rowStride: 3 * c),
+        transposeB: true,
+        into: MatrixPointer(base: ds, rowStride: t), m: t, n: t, k: d, .lowerC)
       if let dropout, let noise {
         unsafe dropout.apply(
           ds, to: ds, count: t * t, noise: noise.noise, site: noise.site,
@@ -86,21 +96,14 @@ struct CausalAttention {
       }
       unsafe Kernels.causalSoftmaxBackward(
         p, ds, rows: t, columns: t, stride: t, first: 0, scale: scale)
-      unsafe multiply(ds, t, 1, k, 3 * c, dq, 3 * c, m: t, n: d, k: t, .lowerA)
-      unsafe multiply(ds, 1, t, q, 3 * c, dk, 3 * c, m: t, n: d, k: t, .upperA)
+      unsafe products.multiply(
+        MatrixPointer(base: ds, rowStride: t), MatrixPointer(base: k, rowStride: 3 * c),
+        into: MatrixPointer(base: dq, rowStride: 3 * c), m: t, n: d, k: t, .lowerA)
+      unsafe products.multiply(
+        MatrixPointer(base: ds, rowStride: t), transposeA: true,
+        MatrixPointer(base: q, rowStride: 3 * c),
+        into: MatrixPointer(base: dk, rowStride: 3 * c), m: t, n: d, k: t, .upperA)
     }
-  }
-
-  /// C (m, n) = A (m, k)·B (k, n), each in rows of its stride; `aNext` is the distance along k in A.
-  @unsafe
-  private func multiply(
-    _ a: UnsafePointer<Float>, _ aRow: Int, _ aNext: Int, _ b: UnsafeMutablePointer<Float>,
-    _ bRow: Int, _ c: UnsafeMutablePointer<Float>, _ cRow: Int, m: Int, n: Int, k: Int,
-    _ shape: SmallProduct.Shape
-  ) {
-    unsafe SmallProduct.multiply(
-      SmallProduct.Left(base: a, row: aRow, next: aNext), MatrixPointer(base: b, rowStride: bRow),
-      into: MatrixPointer(base: c, rowStride: cRow), m: m, n: n, k: k, shape)
   }
 
   /// P as y is made of it: itself, or what dropout leaves of it, in `scratch`.
@@ -114,5 +117,41 @@ struct CausalAttention {
       p, to: scratch, count: length * length, noise: noise.noise, site: noise.site,
       row: noise.row * heads + head)
     return unsafe scratch
+  }
+}
+
+/// Products of one head's matrices: C (m, n) from A and B, each in rows of its stride.
+@unsafe
+private struct Products {
+  /// Whether operands are rounded to bfloat16.
+  let rounds: Bool
+  /// Scratch: (k, n).
+  let transposed: UnsafeMutablePointer<Float>
+
+  init(_ precision: Precision, transposed: UnsafeMutablePointer<Float>) {
+    unsafe rounds = precision == .bfloat16 && MatMul.has(.bfloat16)
+    unsafe self.transposed = transposed
+  }
+
+  /// C (m, n) = A (m, k)·B (k, n), or of what lies there as A's transpose or B's.
+  @unsafe
+  func multiply(
+    _ a: MatrixPointer, transposeA: Bool = false, _ b: MatrixPointer, transposeB: Bool = false,
+    into c: MatrixPointer, m: Int, n: Int, k: Int, _ shape: SmallProduct.Shape
+  ) {
+    if unsafe rounds {
+      unsafe MatMul.multiply(
+        a, transposeA: transposeA, b, transposeB: transposeB, into: c, m: m, n: n, k: k, beta: 0,
+        shape: shape, precision: .bfloat16)
+      return
+    }
+    var right = unsafe b
+    if transposeB {
+      unsafe minilm_transpose(b.base, b.rowStride, n, k, transposed, n)
+      unsafe right = MatrixPointer(base: transposed, rowStride: n)
+    }
+    let left = unsafe SmallProduct.Left(
+      base: a.base, row: transposeA ? 1 : a.rowStride, next: transposeA ? a.rowStride : 1)
+    unsafe SmallProduct.multiply(left, right, into: c, m: m, n: n, k: k, shape)
   }
 }

@@ -48,7 +48,8 @@ final class GPTWindow {
       unsafe visit(index, wide)
       unsafe model.attention.forward(
         wide, length: n, probabilities: probabilities.pointer(at: 0..<probabilities.count),
-        scratch: scratch.pointer(at: 0..<scratch.count), noise: nil, output: h)
+        scratch: scratch.pointer(at: 0..<scratch.count), noise: nil,
+        precision: .float32, output: h)
       if isLast {
         let row = unsafe x + (n - 1) * c
         unsafe block.attentionProjection.apply(

@@ -91,7 +91,8 @@ extension GPTWorker {
         qkv + row * t * 3 * c, length: t,
         probabilities: kept.probabilities.pointer(at: row * perRow..<(row + 1) * perRow),
         scratch: square, noise: Site.attention(layer, training.noise, row: group.firstRow + row),
-        outputGradient: dmixed + row * t * c, inputGradient: wide + row * t * 3 * c)
+        precision: model.packed?.precision ?? .float32, outputGradient: dmixed + row * t * c,
+        inputGradient: wide + row * t * 3 * c)
     }
     let before =
       layer == 0 ? a.embedded : a.layers[layer - 1].normed2

@@ -146,7 +146,7 @@ final class GPTWorker: ModelWorker {
         qkv + row * t * 3 * c, length: t,
         probabilities: kept.probabilities.pointer(at: row * perRow..<(row + 1) * perRow),
         scratch: square, noise: Site.attention(layer, noise, row: group.firstRow + row),
-        output: mixed + row * t * c)
+        precision: model.packed?.precision ?? .float32, output: mixed + row * t * c)
     }
     unsafe addProjection(
       block.attentionProjection, mixed, group, a, noise: noise, site: Site.attentionOutput(layer))

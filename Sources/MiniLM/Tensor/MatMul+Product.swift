@@ -14,11 +14,12 @@ extension MatMul {
       precision: precision, engine: engine, packsB: packsB, level: Int(minilm_level()))
   }
 
-  /// The same with vectors of a given level, less than `Kernels.levelCount`; the baseline has none, and loops do the work.
+  /// The same of triangles and with vectors of a given level, less than `Kernels.levelCount`; the baseline has none, and loops do the work.
   package static func product(
     _ a: [Float], transposeA: Bool = false, _ b: [Float], transposeB: Bool = false,
     addedTo sum: [Float]? = nil, m: Int, n: Int, k: Int,
-    precision: Precision = .float32, engine: Engine, packsB: Bool = false, level: Int
+    shape: SmallProduct.Shape = .whole, precision: Precision = .float32, engine: Engine,
+    packsB: Bool = false, level: Int
   ) -> [Float] {
     precondition(m > 0 && n > 0 && k > 0 && a.count == m * k && b.count == k * n)
     precondition(sum == nil || sum?.count == m * n)
@@ -46,7 +47,8 @@ extension MatMul {
             right, transposeB: transposeB,
             packed: packed.map { unsafe UnsafeRawPointer($0.pointer(at: 0..<$0.count)) },
             into: MatrixPointer(base: c, rowStride: n), m: m, n: n, k: k,
-            beta: sum == nil ? 0 : 1, precision: precision, engine: engine, level: Int32(level))
+            beta: sum == nil ? 0 : 1, shape: shape, precision: precision, engine: engine,
+            level: Int32(level))
         }
       }
     }

@@ -14,14 +14,16 @@ public enum MatMul {
   /// say that A lies there as K×M, B as N×K.
   ///
   /// `packed` is B once more, in the form that the engine reads for products of this precision, if there is one
-  /// (`PackedWeights`). `level` is for tests: whose vectors multiply, if not the best.
+  /// (`PackedWeights`). `shape` says what is a triangle; engines may pass over the rest of it. `level` is for tests: whose
+  /// vectors multiply, if not the best.
   ///
   /// The caller vouches that each matrix lies in memory of its own of that size.
   @unsafe
   static func multiply(
     _ a: MatrixPointer, transposeA: Bool = false, _ b: MatrixPointer, transposeB: Bool = false,
     packed: UnsafeRawPointer? = nil, into c: MatrixPointer, m: Int, n: Int, k: Int, beta: Float,
-    precision: Precision = .float32, engine: Engine = .automatic, level: Int32 = minilm_level()
+    shape: SmallProduct.Shape = .whole, precision: Precision = .float32,
+    engine: Engine = .automatic, level: Int32 = minilm_level()
   ) {
     if m == 0 || n == 0 { return }
     let engine = engine == .automatic ? chosen : engine
@@ -37,7 +39,8 @@ public enum MatMul {
         if hasVectors {
           unsafe minilm_vectors_product(
             vectorKind(precision, level: level), &left, &right,
-            packed?.assumingMemoryBound(to: Float.self), c.base, c.rowStride, m, n, k, adds)
+            packed?.assumingMemoryBound(to: Float.self), c.base, c.rowStride, m, n, k, adds,
+            shape.code)
         } else {
           unsafe minilm_product(&left, &right, packed, c.base, c.rowStride, m, n, k, adds)
         }

@@ -13,7 +13,7 @@ package enum SmallProduct {
     /// C: wanted up to the diagonal; what stands above it afterwards is anything.
     case lowerC
 
-    fileprivate var code: Int32 {
+    var code: Int32 {
       switch self {
       case .whole: Int32(MINILM_WHOLE)
       case .lowerA: Int32(MINILM_LOWER_A)
