@@ -98,9 +98,10 @@ def batch_of(data, r):
     return x, y
 
 
-def train_step(model, optimizer, data, r):
+def train_step(model, optimizer, data, r, autocast=False):
     x, y = batch_of(data, r)
-    _, loss = model(x, y)
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
+        _, loss = model(x, y)
     loss.backward()
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
@@ -108,11 +109,11 @@ def train_step(model, optimizer, data, r):
     return loss.item()
 
 
-def torch_steps(model, optimizer, data, r, count):
+def torch_steps(model, optimizer, data, r, count, autocast=False):
     times = []
     for _ in range(count):
         start = time.perf_counter()
-        train_step(model, optimizer, data, r)
+        train_step(model, optimizer, data, r, autocast)
         times.append(time.perf_counter() - start)
     return statistics.median(times) * 1000
 
@@ -148,16 +149,25 @@ def step_rows(table, o, only):
         data = torch.randint(65, (200_000,))
         model = GPT(r, 65)
         optimizer = optimizer_of(model)
-        torch_steps(model, optimizer, data, r, 3 if preset == "nanogpt-cpu" else 1)
-        us, them = [], []
+        # Ours and PyTorch's of each precision; PyTorch's autocast is its way to bfloat16.
+        precisions = ["float32"] if environment or not o.has_bfloat16 else ["float32", "bfloat16"]
+        for precision in precisions:
+            torch_steps(model, optimizer, data, r, 3 if preset == "nanogpt-cpu" else 1, precision == "bfloat16")
+        us, them = {p: [] for p in precisions}, {p: [] for p in precisions}
         for _ in range(rounds):
-            result = ours(o.bench, "step", "--preset", preset, "--threads", threads, "--steps", steps,
-                          environment=environment)
-            us.append(result["milliseconds"])
-            them.append(torch_steps(model, optimizer, data, r, steps))
-        ratio = statistics.median(a / b for a, b in zip(us, them))
-        table.row(f"step of {preset}, {threads} thread{'s' * (threads > 1)}{note}", f"{statistics.median(us):.1f} ms",
-                  f"{statistics.median(them):.1f} ms", f"{ratio:.3f}", floor)
+            for precision in precisions:
+                result = ours(o.bench, "step", "--preset", preset, "--threads", threads, "--steps", steps,
+                              "--precision", precision, environment=environment)
+                us[precision].append(result["milliseconds"])
+                them[precision].append(torch_steps(model, optimizer, data, r, steps, precision == "bfloat16"))
+        for ours_in, theirs_in, which in (("float32", "float32", ""), ("bfloat16", "float32", ", ours in bfloat16"),
+                                          ("bfloat16", "bfloat16", ", both in bfloat16")):
+            if ours_in not in precisions:
+                continue
+            a, b = us[ours_in], them[theirs_in]
+            ratio = statistics.median(x / y for x, y in zip(a, b))
+            table.row(f"step of {preset}, {threads} thread{'s' * (threads > 1)}{note}{which}",
+                      f"{statistics.median(a):.1f} ms", f"{statistics.median(b):.1f} ms", f"{ratio:.3f}", floor)
 
 
 def sample_rows(table, o):
@@ -223,17 +233,19 @@ def peak_of(arguments):
 
 def run_rows(table, o):
     """The whole recipe: both in processes of their own, text to checkpoint."""
-    ours_times, theirs, losses = [], [], []
+    precisions = ["float32", "bfloat16"] if o.has_bfloat16 else ["float32"]
+    ours_times, theirs, losses = {p: [] for p in precisions}, [], {p: [] for p in precisions}
     peak = 0
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(1, o.seeds + 1):
-            seconds, memory, _ = peak_of(
-                [o.program, "lm", "train", "--preset", "nanogpt-cpu", "--vocab", "char", "--seed", str(seed),
-                 "--threads", "2", "-q", "--force", "-o", folder + "/run", o.text])
-            peak = max(peak, memory)
-            ours_times.append(seconds)
-            log = pathlib.Path(folder, "run", "log.jsonl").read_text().splitlines()
-            losses.append(json.loads(log[-1])["validationLoss"])
+            for precision in precisions:
+                seconds, memory, _ = peak_of(
+                    [o.program, "lm", "train", "--preset", "nanogpt-cpu", "--vocab", "char", "--seed", str(seed),
+                     "--precision", precision, "--threads", "2", "-q", "--force", "-o", folder + "/run", o.text])
+                peak = max(peak, memory)
+                ours_times[precision].append(seconds)
+                log = pathlib.Path(folder, "run", "log.jsonl").read_text().splitlines()
+                losses[precision].append(json.loads(log[-1])["validationLoss"])
             if len(theirs) < o.torch_runs:
                 seconds, their_memory, text = peak_of(
                     [sys.executable, __file__, "--torch-run", "--text", o.text, "--folder", folder, "--seed", str(seed)])
@@ -250,12 +262,14 @@ def run_rows(table, o):
             first.append((time.perf_counter() - start) * 1000)
             process.stdout.read()
             process.wait()
-    mean = statistics.mean(losses)
-    seconds = statistics.median(ours_times)
     their = statistics.median(t[0] for t in theirs)
-    table.row("whole nanogpt-cpu run, text to checkpoint", f"{seconds:.1f} s", f"{their:.1f} s", f"{seconds / their:.3f}", 0.32)
-    table.row(f"its loss over all of the validation text, mean of {o.seeds} seeds", f"{mean:.4f}",
-              f"{statistics.mean(t[1] for t in theirs):.4f}", "", "1.90")
+    for precision in precisions:
+        which = ", ours in bfloat16" * (precision == "bfloat16")
+        seconds = statistics.median(ours_times[precision])
+        table.row(f"whole nanogpt-cpu run, text to checkpoint{which}", f"{seconds:.1f} s", f"{their:.1f} s",
+                  f"{seconds / their:.3f}", 0.32)
+        table.row(f"its loss over all of the validation text, mean of {o.seeds} seeds{which}",
+                  f"{statistics.mean(losses[precision]):.4f}", f"{statistics.mean(t[1] for t in theirs):.4f}", "", "1.90")
     table.row("its peak memory", f"{peak:.0f} MB", f"{statistics.median(t[2] for t in theirs):.0f} MB", "", "90 MB")
     table.row("`lm sample`, start to first token", f"{statistics.median(first):.0f} ms", "", "", "60 ms")
 
@@ -331,6 +345,9 @@ def main():
     parser.add_argument("--folder")
     parser.add_argument("--seed", type=int, default=1)
     o = parser.parse_args()
+    # Where there are no products of bfloat16 the program of the benchmark refuses.
+    o.has_bfloat16 = o.bench is not None and subprocess.run(
+        [o.bench, "step", "--steps", "1", "--precision", "bfloat16"], capture_output=True).returncode == 0
     if o.torch_run:
         return torch_run(o)
     if o.torch_baby:

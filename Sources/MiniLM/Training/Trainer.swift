@@ -152,9 +152,12 @@ public final class Trainer {
       metadata: metadata)
   }
 
-  /// Loss over the whole validation text, or nil where there is none.
+  /// Loss over the whole validation text, or nil where there is none: of the model as it is saved and will be used, by
+  /// products of float32.
   public func evaluate(limit: Int? = nil) throws(MiniLMError) -> Evaluation? {
     if validation.count == 0 { return nil }
+    model.use(.float32)
+    defer { model.use(options.precision) }
     return try Evaluation.evaluate(
       engine, on: validation, blockSize: options.blockSize, limit: limit)
   }
