@@ -233,19 +233,22 @@ def peak_of(arguments):
 
 def run_rows(table, o):
     """The whole recipe: both in processes of their own, text to checkpoint."""
-    precisions = ["float32", "bfloat16"] if o.has_bfloat16 else ["float32"]
-    ours_times, theirs, losses = {p: [] for p in precisions}, [], {p: [] for p in precisions}
+    # The recipe as it is; where there is bfloat16 with that, and with an average of the parameters.
+    variants = [("float32", "", [])] + [
+        ("bfloat16", ", ours in bfloat16", []),
+        ("bfloat16", ", ours in bfloat16 with --ema-decay 0.98", ["--ema-decay", "0.98"])] * o.has_bfloat16
+    ours_times, theirs, losses = {v[1]: [] for v in variants}, [], {v[1]: [] for v in variants}
     peak = 0
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(1, o.seeds + 1):
-            for precision in precisions:
+            for precision, which, extra in variants:
                 seconds, memory, _ = peak_of(
                     [o.program, "lm", "train", "--preset", "nanogpt-cpu", "--vocab", "char", "--seed", str(seed),
-                     "--precision", precision, "--threads", "2", "-q", "--force", "-o", folder + "/run", o.text])
+                     "--precision", precision, "--threads", "2", *extra, "-q", "--force", "-o", folder + "/run", o.text])
                 peak = max(peak, memory)
-                ours_times[precision].append(seconds)
+                ours_times[which].append(seconds)
                 log = pathlib.Path(folder, "run", "log.jsonl").read_text().splitlines()
-                losses[precision].append(json.loads(log[-1])["validationLoss"])
+                losses[which].append(json.loads(log[-1])["validationLoss"])
             if len(theirs) < o.torch_runs:
                 seconds, their_memory, text = peak_of(
                     [sys.executable, __file__, "--torch-run", "--text", o.text, "--folder", folder, "--seed", str(seed)])
@@ -263,13 +266,12 @@ def run_rows(table, o):
             process.stdout.read()
             process.wait()
     their = statistics.median(t[0] for t in theirs)
-    for precision in precisions:
-        which = ", ours in bfloat16" * (precision == "bfloat16")
-        seconds = statistics.median(ours_times[precision])
+    for _, which, _ in variants:
+        seconds = statistics.median(ours_times[which])
         table.row(f"whole nanogpt-cpu run, text to checkpoint{which}", f"{seconds:.1f} s", f"{their:.1f} s",
                   f"{seconds / their:.3f}", 0.32)
         table.row(f"its loss over all of the validation text, mean of {o.seeds} seeds{which}",
-                  f"{statistics.mean(losses[precision]):.4f}", f"{statistics.mean(t[1] for t in theirs):.4f}", "", "1.90")
+                  f"{statistics.mean(losses[which]):.4f}", f"{statistics.mean(t[1] for t in theirs):.4f}", "", "1.90")
     table.row("its peak memory", f"{peak:.0f} MB", f"{statistics.median(t[2] for t in theirs):.0f} MB", "", "90 MB")
     table.row("`lm sample`, start to first token", f"{statistics.median(first):.0f} ms", "", "", "60 ms")
 

@@ -169,6 +169,18 @@ static void NAME(axpy)(float *y, float a, const float *x, size_t count) {
   for (; i < count; i++) y[i] += a * x[i];
 }
 
+static void NAME(approach)(float *y, const float *x, float kept, size_t count) {
+  size_t i = 0;
+  for (; i + LANES <= count; i += LANES) {
+    F16 v, w;
+    NAME(load)(&v, x + i);
+    NAME(load)(&w, y + i);
+    w = v + kept * (w - v);
+    NAME(store)(y + i, &w);
+  }
+  for (; i < count; i++) y[i] = x[i] + kept * (y[i] - x[i]);
+}
+
 static float NAME(dot)(const float *x, const float *y, size_t count) {
   F16 sum = {};
   size_t i = 0;

@@ -135,6 +135,10 @@ void minilm_axpy(float *y, float a, const float *x, size_t count) {
   CHOOSE(minilm_level(), axpy, y, a, x, count)
 }
 
+void minilm_approach(float *y, const float *x, float kept, size_t count) {
+  CHOOSE(minilm_level(), approach, y, x, kept, count)
+}
+
 void minilm_add(float *y, const float *x, size_t count) { minilm_axpy(y, 1.0f, x, count); }
 
 float minilm_dot(const float *x, const float *y, size_t count) {

@@ -160,6 +160,7 @@ import Tokenizers
     options.learningRate = 0.1 + 0.2
     options.seed = .max
     options.precision = .bfloat16
+    options.averageDecay = 0.875
     options.evaluationTokens = 77
     (options.width, options.blockSize, options.accumulation) = (12, 10, 3)
     options.transformer = TransformerShape(

@@ -287,6 +287,8 @@ private func smallOptions(_ kind: ModelKind) -> TrainingOptions {
       ("warm-up steps", { $0.schedule.warmupSteps = 41 }),
       ("final fraction", { $0.schedule.finalFraction = 2 }), ("clip norm", { $0.clipNorm = 0 }),
       ("stride", { $0.windows = .sliding(stride: 0, shuffle: true, dropLast: true) }),
+      ("decay of the average", { $0.averageDecay = 1 }),
+      ("decay of the average", { $0.averageDecay = .nan }),
       ("momentum", { $0.optimizer = .sgd(momentum: 2) }), ("width", { $0.width = 0 }),
     ]
     let corpus = try syntheticStream(500, vocabularySize: 9)
@@ -319,5 +321,76 @@ private func smallOptions(_ kind: ModelKind) -> TrainingOptions {
     #expect(throws: MiniLMError.self) { try BigramModel(vocabularySize: .max) }
     #expect(throws: MiniLMError.self) { try BigramModel(vocabularySize: 0) }
     #expect(throws: MiniLMError.self) { try MiniLMModel(vocabularySize: 1 << 30, width: 1 << 20) }
+  }
+}
+
+/// A moving average of parameters, which is what is evaluated and saved.
+@Suite struct MovingAverageTests {
+  private func options(_ decay: Double?) -> TrainingOptions {
+    var options = smallOptions(.gpt)
+    options.averageDecay = decay
+    options.threads = 2
+    return options
+  }
+
+  private func values(_ model: any LanguageModel) -> [Double] {
+    model.parameters.values.values(in: 0..<model.parameters.count).map { Double($0) }
+  }
+
+  /// Against its definition, worked out beside a run without one: training is the same, what is saved is the average.
+  @Test func theAverageIsItsDefinition() throws {
+    let corpus = try syntheticStream(500, vocabularySize: 20)
+    let plain = try Trainer(options: options(nil), corpus: corpus)
+    var average = values(plain.model)
+    for step in 1...40 {
+      _ = try plain.makeStep()
+      let beta = min(0.8, Double(1 + step) / Double(10 + step))
+      average = zip(average, values(plain.model)).map { $0 + (1 - beta) * ($1 - $0) }
+    }
+    try withScratchFolder { folder in
+      let averaged = try Trainer(options: options(0.8), corpus: corpus)
+      let summary = try averaged.run(folder: folder)
+      #expect(bits(averaged.model) == bits(plain.model))
+      let (saved, _) = try ModelFiles.read(from: folder)
+      let worst = zip(values(saved), average).reduce(0) { max($0, abs($1.0 - $1.1)) }
+      #expect(worst < 1e-6)
+      #expect(bits(try #require(try averaged.makeAveragedModel())) == bits(saved))
+      #expect(try plain.makeAveragedModel() == nil)
+      let (_, validation) = try corpus.split(validationFraction: 0.1)
+      let evaluation = try Evaluation.evaluate(
+        saved, on: validation, blockSize: 8, stride: 8, threads: 2)
+      #expect(abs(evaluation.loss - (summary.evaluation?.loss ?? 0)) < 1e-6)
+      let whole = try #require(try plain.evaluate()).loss
+      #expect(whole != evaluation.loss)
+    }
+  }
+
+  @Test func aResumedRunHasTheSameAverage() throws {
+    let corpus = try syntheticStream(500, vocabularySize: 20)
+    let (training, validation) = try corpus.split(validationFraction: 0.1)
+    try withScratchFolder { folder in
+      func file(_ name: String) throws -> Data {
+        try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\(name)"))
+      }
+      let whole = try Trainer(options: options(0.9), training: training, validation: validation)
+      _ = try whole.run(folder: folder)
+      let expected = try [ModelFiles.last, Checkpoint.fileName].map(file)
+      let first = try Trainer(options: options(0.9), training: training, validation: validation)
+      _ = try first.run(folder: folder) { $0.step == 17 ? .stop : .proceed }
+      let second = try Trainer(
+        resuming: try Checkpoint.load(from: folder), training: training, validation: validation)
+      _ = try second.run(folder: folder)
+      #expect(try [ModelFiles.last, Checkpoint.fileName].map(file) == expected)
+    }
+  }
+
+  /// Without anything to remember it is the parameters themselves.
+  @Test func decayZeroIsNoAverage() throws {
+    let corpus = try syntheticStream(500, vocabularySize: 20)
+    try withScratchFolder { folder in
+      let trainer = try Trainer(options: options(0), corpus: corpus)
+      _ = try trainer.run(folder: folder)
+      #expect(bits(try ModelFiles.read(from: folder).model) == bits(trainer.model))
+    }
   }
 }

@@ -36,6 +36,8 @@ double minilm_cross_entropy_at(int level, float *logits, const uint32_t *targets
 void minilm_add(float *y, const float *x, size_t count);
 // y[i] += a * x[i].
 void minilm_axpy(float *y, float a, const float *x, size_t count);
+// y[i] = x[i] + kept * (y[i] - x[i]).
+void minilm_approach(float *y, const float *x, float kept, size_t count);
 // The sum of x[i] * y[i].
 float minilm_dot(const float *x, const float *y, size_t count);
 // The sum of x[i] * x[i], added up in double precision.

@@ -22,11 +22,19 @@ public enum ModelFiles {
     _ model: any LanguageModel, metadata: [String: String] = [:], to folder: String,
     name: String = last
   ) throws(MiniLMError) {
+    try write(model, values: model.parameters.values, metadata: metadata, to: folder, name: name)
+  }
+
+  /// The same with `values` in the place of its parameters.
+  static func write(
+    _ model: any LanguageModel, values: FloatStorage, metadata: [String: String],
+    to folder: String, name: String
+  ) throws(MiniLMError) {
     try writeConfiguration(model.configuration, to: folder)
     // transformers wants to know whose tensors these are.
     var metadata = metadata
     metadata["format"] = "pt"
-    try Safetensors.write(try parts(model), metadata: metadata, to: folder + "/" + name)
+    try Safetensors.write(try parts(model, values), metadata: metadata, to: folder + "/" + name)
   }
 
   private static func writeConfiguration(_ configuration: ModelConfiguration, to folder: String)
@@ -45,9 +53,11 @@ public enum ModelFiles {
   }
 
   /// The parameters, and what transformers' GPT-2 has besides: biases of zero, positions that are sines.
-  private static func parts(_ model: any LanguageModel) throws(MiniLMError) -> [Safetensors.Part] {
+  private static func parts(
+    _ model: any LanguageModel, _ values: FloatStorage
+  ) throws(MiniLMError) -> [Safetensors.Part] {
     let configuration = model.configuration
-    var parts = parameterParts(model, of: model.parameters.values)
+    var parts = parameterParts(model, of: values)
     guard configuration.isGPT2, let gpt = model as? GPTModel else { return parts }
     if let sines = gpt.sines {
       parts.append(

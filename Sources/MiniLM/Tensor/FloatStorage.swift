@@ -78,6 +78,13 @@ public final class FloatStorage: @unchecked Sendable {
     unsafe base.update(from: other.base, count: count)
   }
 
+  /// Gives its floats to `other`, which has as many, for those of that one.
+  func exchange(with other: FloatStorage) {
+    precondition(other.count == count)
+    // Both are initialised and in bounds, and apart unless they are the same.
+    for index in 0..<count { unsafe swap(&base[index], &other.base[index]) }
+  }
+
   /// Sets the floats in `range` to `value`.
   func fill(_ range: Range<Int>, with value: Float) {
     // `pointer(at:)` has checked the range.

@@ -20,6 +20,14 @@ public enum Kernels {
     unsafe minilm_add(y, x, count)
   }
 
+  /// y = x + kept·(y − x), `count` floats each.
+  @unsafe
+  static func approach(
+    _ y: UnsafeMutablePointer<Float>, _ x: UnsafePointer<Float>, kept: Float, count: Int
+  ) {
+    unsafe minilm_approach(y, x, kept, count)
+  }
+
   /// y ·= x, `count` floats each.
   @unsafe
   static func multiply(_ y: UnsafeMutablePointer<Float>, _ x: UnsafePointer<Float>, count: Int) {

@@ -3,11 +3,11 @@ internal import Tokenizers
 /// A model and all that its training goes on from.
 ///
 /// In a folder it is `config.json` (what the model is made of) and `training.safetensors`: the parameters
-/// under their names, each of the optimizer's slots under `optimizer.0.` and so on, and in the metadata
-/// `config` (the same again), `state` (options, step, place in the data, random numbers) and the caller's own
+/// under their names, each of the optimizer's slots under `optimizer.0.` and so on, their average, if one is
+/// kept, under `average.`, and in the metadata `config` (the same again), `state` (options, step, place in the data, random numbers) and the caller's own
 /// strings as `meta.<key>`. That file is whole in itself: it is written aside and renamed, so that at no
 /// time there is anything but one whole checkpoint. After it `model.safetensors` is written, the parameters
-/// alone, for whoever uses the model.
+/// or their average alone, for whoever uses the model.
 ///
 /// Read again it gives the same bits.
 public struct Checkpoint {
@@ -21,6 +21,8 @@ public struct Checkpoint {
   public var optimizerStep: Int
   /// Momentum or moments; empty where they were not asked for.
   public var slots: [FloatStorage]
+  /// The moving average of the parameters, where there is one.
+  public var average: FloatStorage?
   /// Where the batches are.
   public var loader: BatchLoader.State
   /// The lowest validation loss so far.
@@ -33,21 +35,31 @@ public struct Checkpoint {
 
   /// Writes the files; on failure each that was there before is untouched.
   public func save(to folder: String) throws(MiniLMError) {
+    var strings = ["config": model.configuration.json.compact, "state": state.compact]
+    for (key, value) in metadata { strings["meta." + key] = value }
+    try Safetensors.write(
+      Self.parts(model, slots, average), metadata: strings, to: folder + "/" + Self.fileName)
+    try saveModel(to: folder, name: ModelFiles.last)
+  }
+
+  /// All numbers, by name.
+  private static func parts(
+    _ model: any LanguageModel, _ slots: [FloatStorage], _ average: FloatStorage?
+  ) -> [Safetensors.Part] {
     var parts = ModelFiles.parameterParts(model, of: model.parameters.values)
     for (index, slot) in slots.enumerated() {
       parts += ModelFiles.parameterParts(model, of: slot, prefix: "optimizer.\(index).")
     }
-    var strings = ["config": model.configuration.json.compact, "state": state.compact]
-    for (key, value) in metadata { strings["meta." + key] = value }
-    try Safetensors.write(parts, metadata: strings, to: folder + "/" + Self.fileName)
-    try saveModel(to: folder, name: ModelFiles.last)
+    if let average { parts += ModelFiles.parameterParts(model, of: average, prefix: "average.") }
+    return parts
   }
 
-  /// Writes the model alone.
+  /// Writes the model alone: the average of its parameters, where there is one.
   public func saveModel(to folder: String, name: String) throws(MiniLMError) {
     var strings = ["step": "\(step)"]
     for (key, value) in metadata { strings[key] = value }
-    try ModelFiles.write(model, metadata: strings, to: folder, name: name)
+    try ModelFiles.write(
+      model, values: average ?? model.parameters.values, metadata: strings, to: folder, name: name)
   }
 
   private var state: JSONValue {
@@ -98,20 +110,20 @@ public struct Checkpoint {
     }
     // Sizes are compared before any memory is asked for.
     let floats = reader.entries.reduce(0) { $0 + $1.range.count } / 4
+    let copies = 1 + slotCount + (options.averageDecay == nil ? 0 : 1)
     guard let count = configuration.parameterCount,
-      floats == count.multipliedReportingOverflow(by: 1 + slotCount).partialValue
+      floats == count.multipliedReportingOverflow(by: copies).partialValue
     else { throw bad("its parameters are not those of the model it describes") }
     let model = try configuration.makeModel()
     var slots: [FloatStorage] = []
     for _ in 0..<slotCount { slots.append(try FloatStorage(count: count)) }
+    let average = options.averageDecay == nil ? nil : try FloatStorage(count: count)
 
     // What is expected, by name: which arena, and where in it.
     var expected: [String: (FloatStorage, Int, [Int])] = [:]
-    var parts = ModelFiles.parameterParts(model, of: model.parameters.values)
-    for (index, slot) in slots.enumerated() {
-      parts += ModelFiles.parameterParts(model, of: slot, prefix: "optimizer.\(index).")
+    for part in parts(model, slots, average) {
+      expected[part.name] = (part.storage, part.range.lowerBound, part.shape)
     }
-    for part in parts { expected[part.name] = (part.storage, part.range.lowerBound, part.shape) }
     try reader.read { entry throws(MiniLMError) in
       guard let (storage, offset, shape) = expected.removeValue(forKey: entry.name),
         shape == entry.shape, entry.element == .float32
@@ -127,7 +139,7 @@ public struct Checkpoint {
     }
     return Checkpoint(
       options: options, model: model, step: step, optimizerStep: optimizerStep, slots: slots,
-      loader: BatchLoader.State(epoch: epoch, position: position, random: random),
+      average: average, loader: BatchLoader.State(epoch: epoch, position: position, random: random),
       bestValidationLoss: state["best_validation_loss"]?.doubleValue, metadata: own)
   }
 

@@ -9,7 +9,7 @@
 public final class Trainer {
   /// What it trains with.
   public let options: TrainingOptions
-  /// The model in training.
+  /// The model in training: with its parameters as they are, not their average.
   public let model: any LanguageModel
   /// Updates made so far.
   public private(set) var step = 0
@@ -19,6 +19,7 @@ public final class Trainer {
   public var metadata: [String: String] = [:]
 
   private let optimizer: any Optimizer
+  private let average: MovingAverage?
   private let engine: GradientEngine
   private var loader: BatchLoader
   private let validation: TokenStream
@@ -85,6 +86,7 @@ public final class Trainer {
       optimizer.stepCount = checkpoint.optimizerStep
       for (slot, saved) in zip(optimizer.slots, checkpoint.slots) { slot.copy(from: saved) }
     }
+    if let average, let saved = checkpoint.average { average.values.copy(from: saved) }
     step = checkpoint.step
     bestValidationLoss = checkpoint.bestValidationLoss
     metadata = checkpoint.metadata
@@ -111,6 +113,10 @@ public final class Trainer {
     model.use(options.precision)
     engine = GradientEngine(model: model, threads: options.threads)
     optimizer = try options.optimizer.makeOptimizer(for: model.parameters.layout)
+    average =
+      if let decay = options.averageDecay {
+        try MovingAverage(decay: decay, of: model.parameters)
+      } else { nil }
   }
 
   /// A number that is not finite; the sign of a NaN means nothing.
@@ -131,8 +137,7 @@ public final class Trainer {
     throws(MiniLMError)
   {
     try options.check()
-    // Parameters, the gradients of each worker, and the optimizer's state.
-    try configuration.check(copies: 1 + options.threads + options.optimizer.slotCount)
+    try configuration.check(copies: options.copiesOfParameters)
   }
 
   private static func makeLoader(_ options: TrainingOptions, _ training: TokenStream)
@@ -148,16 +153,30 @@ public final class Trainer {
   public func makeCheckpoint() -> Checkpoint {
     Checkpoint(
       options: options, model: model, step: step, optimizerStep: optimizer.stepCount,
-      slots: optimizer.slots, loader: loader.state, bestValidationLoss: bestValidationLoss,
+      slots: optimizer.slots, average: average?.values, loader: loader.state,
+      bestValidationLoss: bestValidationLoss,
       metadata: metadata)
   }
 
-  /// Loss over the whole validation text, or nil where there is none: of the model as it is saved and will be used, by
-  /// products of float32.
+  /// Another model of the same kind that has the average of the parameters, or nil where none is kept.
+  public func makeAveragedModel() throws(MiniLMError) -> (any LanguageModel)? {
+    guard let average else { return nil }
+    let copy = try model.configuration.makeModel()
+    copy.parameters.values.copy(from: average.values)
+    return copy
+  }
+
+  /// Loss over the validation text, or nil where there is none: of the model as it is saved, the average where one is
+  /// kept. Over all of it products are float32's, which is how the model will be used; with a limit, on the way, they are
+  /// the run's.
   public func evaluate(limit: Int? = nil) throws(MiniLMError) -> Evaluation? {
     if validation.count == 0 { return nil }
-    model.use(.float32)
-    defer { model.use(options.precision) }
+    if limit == nil { model.use(.float32) }
+    if let average { model.parameters.values.exchange(with: average.values) }
+    defer {
+      if let average { model.parameters.values.exchange(with: average.values) }
+      model.use(options.precision)
+    }
     return try Evaluation.evaluate(
       engine, on: validation, blockSize: options.blockSize, limit: limit)
   }
@@ -195,6 +214,7 @@ public final class Trainer {
       gradientScale: GradientStore.clippingScale(norm: norm ?? 0, limit: options.clipNorm),
       threads: options.threads)
     step += 1
+    average?.add(model.parameters, step: step, threads: options.threads)
     return StepResult(
       loss: loss, tokens: tokens, gradientNorm: norm, learningRate: rate)
   }

@@ -23,6 +23,7 @@ extension TrainingOptions {
     add("validation_fraction", .number(validationFraction))
     add("evaluation_interval", .integer(evaluationInterval))
     if let clipNorm { add("clip_norm", .number(clipNorm)) }
+    if let averageDecay { add("average_decay", .number(averageDecay)) }
     if let evaluationTokens { add("evaluation_tokens", .integer(evaluationTokens)) }
     switch windows {
     case .contiguous: add("windows", .string("contiguous"))
@@ -90,6 +91,7 @@ extension TrainingOptions {
     self.validationFraction = validationFraction
     self.evaluationInterval = evaluationInterval
     self.evaluationTokens = json["evaluation_tokens"]?.integerValue
+    averageDecay = json["average_decay"]?.doubleValue
     self.clipNorm = json["clip_norm"]?.doubleValue
     self.windows = windows
     self.optimizer = optimizer

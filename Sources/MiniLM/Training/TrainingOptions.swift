@@ -30,6 +30,9 @@ public struct TrainingOptions: Equatable, Sendable {
   public var optimizer: OptimizerConfiguration
   /// The most that the norm of all gradients may be; nil leaves them as they are.
   public var clipNorm: Double?
+  /// How much of the moving average of parameters stays at each step (0.98, say; see `MovingAverage`): with it the average
+  /// is what is evaluated and saved as the model. Nil: the parameters themselves are.
+  public var averageDecay: Double?
   /// Where all chance comes from.
   public var seed: UInt64 = 1337
   /// How exact products are, where the engine of products can choose; `bigram` has none.
@@ -80,6 +83,12 @@ public struct TrainingOptions: Equatable, Sendable {
       contextLength: blockSize, transformer: transformer)
   }
 
+  /// How many floats a run holds for each parameter: itself, the gradients of each worker, the optimizer's state, an
+  /// average.
+  public var copiesOfParameters: Int {
+    1 + threads + optimizer.slotCount + (averageDecay == nil ? 0 : 1)
+  }
+
   /// Throws for a value that makes no sense, naming it.
   public func check() throws(MiniLMError) {
     func check(_ name: String, _ value: Any, _ fits: Bool, _ expected: String)
@@ -108,6 +117,11 @@ public struct TrainingOptions: Equatable, Sendable {
       schedule.finalFraction >= 0 && schedule.finalFraction <= 1, "0 to 1")
     if let clipNorm {
       try check("clip norm", clipNorm, clipNorm > 0 && clipNorm.isFinite, "more than 0")
+    }
+    if let averageDecay {
+      try check(
+        "decay of the average", averageDecay, averageDecay >= 0 && averageDecay < 1,
+        "0 up to but not including 1")
     }
     if case .sliding(let stride, _, _) = windows {
       try check("stride", stride, stride >= 1, "1 or more")

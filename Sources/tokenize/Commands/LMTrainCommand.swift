@@ -200,7 +200,7 @@ struct LMTrainCommand: ParsableCommand {
   /// Refuses a model that does not fit in memory: parameters, gradients of each worker, the optimizer.
   private func check(_ options: TrainingOptions, _ tokenizer: Tokenizer) throws {
     try options.configuration(vocabularySize: TokenCorpus.modelVocabularySize(tokenizer))
-      .check(copies: 1 + options.threads + options.optimizer.slotCount)
+      .check(copies: options.copiesOfParameters)
   }
 
   private func description(

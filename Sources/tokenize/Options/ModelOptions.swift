@@ -112,6 +112,14 @@ struct ModelOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Updates between evaluations and checkpoints.", valueName: "n"))
   var evalInterval: Int?
 
+  @Option(
+    help: ArgumentHelp(
+      """
+      Evaluate and save a moving average of the parameters, of which this part stays at each step: 0.98, say, an average \
+      over some fifty steps.
+      """, valueName: "x"))
+  var emaDecay: Double?
+
   @Option(help: ArgumentHelp("Where all chance comes from.", valueName: "n"))
   var seed: UInt64?
 
@@ -184,6 +192,7 @@ struct ModelOptions: ParsableArguments {
     if let finalFraction { options.schedule.finalFraction = finalFraction }
     if let warmupSteps { options.schedule.warmupSteps = warmupSteps }
     if let clipNorm { options.clipNorm = clipNorm == 0 ? nil : clipNorm }
+    if let emaDecay { options.averageDecay = emaDecay }
     if let valFraction { options.validationFraction = valFraction }
     if let evalInterval { options.evaluationInterval = evalInterval }
     if let seed { options.seed = seed }
