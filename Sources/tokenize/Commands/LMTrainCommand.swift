@@ -56,7 +56,9 @@ struct LMTrainCommand: ParsableCommand {
   var force = false
 
   @Flag(
-    help: "Go on with the run in the folder, up to --steps; tokenizer and options are the run's.")
+    help:
+      "Go on with the run in the folder, up to --steps; all but --threads and --precision is the run's."
+  )
   var resume = false
 
   @OptionGroup var threads: ThreadOptions
@@ -163,6 +165,7 @@ struct LMTrainCommand: ParsableCommand {
     let trainer = try Trainer(resuming: checkpoint, training: training, validation: validation) {
       if let steps = model.steps { $0.steps = steps }
       if let threads = threads.threads { $0.threads = threads }
+      if let precision = model.precision { $0.precision = precision }
     }
     trainer.metadata["evaluationTokens"] = "\(evaluationTokens)"
     if trainer.step >= trainer.options.steps {
