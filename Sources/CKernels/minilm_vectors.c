@@ -155,6 +155,19 @@ static void pair_lines(const float *p, size_t stride, size_t columns, size_t dep
 #define STORE_SOME(p, mask, v) _mm256_maskstore_ps(p, mask, v)
 #include "minilm_vectors.h"
 #pragma clang attribute pop
+#undef LANES
+#undef ROWS
+#undef VECTORS
+#undef VECTOR
+#undef ZERO
+#undef LOAD
+#undef STORE
+#undef BROADCAST
+#undef PLUS
+#undef MASK
+#undef FIRST_LANES
+#undef LOAD_SOME
+#undef STORE_SOME
 
 #pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512dq,avx2,fma"))), \
                              apply_to = function)
@@ -176,25 +189,13 @@ static void pair_lines(const float *p, size_t stride, size_t columns, size_t dep
 #include "minilm_vectors.h"
 #pragma clang attribute pop
 
+// The same vectors with another product.
 #pragma clang attribute push(                                                              \
     __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx2,fma"))), \
     apply_to = function)
 #define NAME(name) vectors_bfloat16_##name
 #define PAIRED
-#define LANES 16
-#define ROWS 8
-#define VECTORS 3
-#define VECTOR __m512
-#define ZERO _mm512_setzero_ps()
-#define LOAD(p) _mm512_loadu_ps(p)
-#define STORE(p, v) _mm512_storeu_ps(p, v)
-#define BROADCAST(p) _mm512_set1_ps(*(p))
 #define MULTIPLY_ADD(a, b, c) _mm512_dpbf16_ps(c, (__m512bh)(a), (__m512bh)(b))
-#define PLUS(a, b) _mm512_add_ps(a, b)
-#define MASK __mmask16
-#define FIRST_LANES(count) (__mmask16)((1u << (count)) - 1)
-#define LOAD_SOME(p, mask) _mm512_maskz_loadu_ps(mask, p)
-#define STORE_SOME(p, mask, v) _mm512_mask_storeu_ps(p, mask, v)
 #include "minilm_vectors.h"
 #pragma clang attribute pop
 

@@ -1,6 +1,6 @@
 // Products of float matrices by multiply-adds of vectors; part of minilm_vectors.c, once for each kind of them,
 // with NAME(), LANES, ROWS and VECTORS (a block of C whose sums are held in registers: ROWS by VECTORS vectors)
-// and VECTOR, MASK and what is done with them.
+// and VECTOR, MASK and what is done with them. NAME(), PAIRED and MULTIPLY_ADD end with it.
 //
 // Operands are made of elements of 32 bits, each of them STEP k: a float, or with PAIRED two bfloat16.
 
@@ -253,17 +253,4 @@ static int NAME(product)(const struct minilm_operand *a, const struct minilm_ope
 
 #undef PAIRED
 #undef NAME
-#undef LANES
-#undef ROWS
-#undef VECTORS
-#undef VECTOR
-#undef ZERO
-#undef LOAD
-#undef STORE
-#undef BROADCAST
 #undef MULTIPLY_ADD
-#undef PLUS
-#undef MASK
-#undef FIRST_LANES
-#undef LOAD_SOME
-#undef STORE_SOME
