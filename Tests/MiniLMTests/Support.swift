@@ -88,3 +88,43 @@ func syntheticStream(_ count: Int, vocabularySize: Int, seed: UInt64 = 3) throws
 func bits(_ model: any LanguageModel) -> [UInt32] {
   model.parameters.values.values(in: 0..<model.parameters.count).map(\.bitPattern)
 }
+
+/// A product of matrices, its transposed forms and what it is added to.
+struct ProductCase {
+  let m: Int
+  let n: Int
+  let k: Int
+  var transposeA = false
+  var transposeB = false
+  var adds = false
+
+  /// Of the worst error: sums of k rounded terms in any order; errors of both signs, so that √k is what to expect.
+  var bound: Double { 2 + Double(k).squareRoot() / 2 }
+}
+
+/// A product's errors against sums in double precision, each in units of 2⁻²⁴·Σ|a·b|: what rounding one of its
+/// terms once costs at most.
+struct ProductErrors {
+  private(set) var worst = 0.0
+  private(set) var meanSquare = 0.0
+
+  init(of product: [Float], _ a: [Float], _ b: [Float], _ c: [Float], _ shape: ProductCase) {
+    let (m, n, k) = (shape.m, shape.n, shape.k)
+    for i in 0..<m {
+      for j in 0..<n {
+        var sum = shape.adds ? Double(c[i * n + j]) : 0
+        var magnitude = abs(sum)
+        for p in 0..<k {
+          let x = Double(shape.transposeA ? a[p * m + i] : a[i * k + p])
+          let y = Double(shape.transposeB ? b[j * k + p] : b[p * n + j])
+          sum += x * y
+          magnitude += abs(x * y)
+        }
+        let error = abs(Double(product[i * n + j]) - sum) / (magnitude * 0x1p-24)
+        // A NaN is larger than any bound.
+        worst = error <= worst ? worst : error
+        meanSquare += error * error / Double(m * n)
+      }
+    }
+  }
+}

@@ -27,8 +27,8 @@ void minilm_vectors_pack(int kind, const struct minilm_operand *b, size_t k, siz
 
 // C (m, n) = A (m, k)·B (k, n), or C + A·B with `add`; `packed` is null or B in packed form, which is then
 // what is read. Packed or not, the bits are the same. `shape` says what is a triangle (see minilm_small_product): zeros
-// of A have to be there, and are passed over where whole blocks are. Gives 0, with nothing done, where there is no memory for the
-// scratch that bfloat16 needs, else 1.
+// of A have to be there, and are passed over where whole blocks are. Gives 0, with nothing done, where there is no
+// memory for the scratch that bfloat16 needs, else 1.
 int minilm_vectors_product(int kind, const struct minilm_operand *a,
                            const struct minilm_operand *b, const float *packed, float *c,
                            size_t stride, size_t m, size_t n, size_t k, int add, int shape);

@@ -4,8 +4,8 @@ internal import Tokenizers
 ///
 /// In a folder it is `config.json` (what the model is made of) and `training.safetensors`: the parameters
 /// under their names, each of the optimizer's slots under `optimizer.0.` and so on, their average, if one is
-/// kept, under `average.`, and in the metadata `config` (the same again), `state` (options, step, place in the data, random numbers) and the caller's own
-/// strings as `meta.<key>`. That file is whole in itself: it is written aside and renamed, so that at no
+/// kept, under `average.`, and in the metadata `config` (the same again), `state` (options, step, place in the
+/// data, random numbers) and the caller's own strings as `meta.<key>`. That file is whole in itself: it is written aside and renamed, so that at no
 /// time there is anything but one whole checkpoint. After it `model.safetensors` is written, the parameters
 /// or their average alone, for whoever uses the model.
 ///

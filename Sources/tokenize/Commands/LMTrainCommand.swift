@@ -219,7 +219,9 @@ struct LMTrainCommand: ParsableCommand {
       "blockSize": .integer(options.blockSize), "accumulation": .integer(options.accumulation),
       "products": .string(
         options.model == .bigram ? "none" : MatMul.engineDescription(options.precision)),
-      "kernels": .string(Kernels.levelDescription), "learningRate": .number(options.learningRate),
+      "kernels": .string(Kernels.levelDescription),
+      "averageDecay": options.averageDecay.map { .number($0) } ?? .null,
+      "learningRate": .number(options.learningRate),
       "validationFraction": .number(options.validationFraction),
       "seed": .string("\(options.seed)"), "threads": .integer(options.threads),
       "tokens": .integer(corpus.stream.count), "bytes": .integer(corpus.byteCount),
