@@ -20,10 +20,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 SWIFT ?= swift
-RELEASE = -c release
-ifeq ($(shell uname -s),Linux)
-RELEASE += --static-swift-stdlib
-endif
+RELEASE = $(shell PIE='$(PIE)' scripts/release-flags)
 
 .DEFAULT_GOAL := build
 .PHONY: build test check demo install uninstall bench bench-peers bench-lm bench-train fuzz sanitize format \

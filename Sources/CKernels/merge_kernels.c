@@ -15,7 +15,7 @@
 //
 // One register holds 16 parts. Longer pre-tokens take two: `width` says how many, a constant wherever it is
 // passed on.
-enum { LANES = 16, LANE = 16, WIDEST = 2 };
+enum { LANES = 16, LANE = MERGE_LANE, WIDEST = MERGE_LONGEST / MERGE_LANE };
 
 static const uint32_t no_rank = (1u << MERGE_RANK_BITS) - 1;
 // Beyond the parts on either side: greater than any symbol, so that no pair has it.

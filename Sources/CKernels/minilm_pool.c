@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "MiniLMKernels.h"
+#include "thread_cores.h"
 
 #define MOST_THREADS 1023
 // A step of a small model has three meetings, tens of microseconds apart at most; whoever waits
@@ -25,14 +26,6 @@ static atomic_int caller_sleeps = 0;
 static size_t work_count;
 static minilm_work work;
 static void *work_context;
-
-static inline void pause_briefly(void) {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  __asm__ volatile("yield");
-#endif
-}
 
 static long long nanoseconds(void) {
   struct timespec now;

@@ -53,15 +53,18 @@ package final class EncodingPipeline {
   private var documentCount = 0
   private var isOpen = false
 
-  /// - Parameter partSize: About how many bytes are worked on at a time by each thread.
+  /// - Parameters:
+  ///   - byteCount: About how many bytes all documents have together, 0 if it is not known.
+  ///   - partSize: About how many bytes are worked on at a time by each thread.
   package init(
     _ tokenizer: Tokenizer, invalidUTF8: InvalidUTF8Policy = .bytes, threads: Int,
-    partSize: Int = partSize
+    expecting byteCount: Int = 0, partSize: Int = partSize
   ) {
     rule = tokenizer.model.safeCuts
     self.partSize = max(1, partSize)
     let options = EncodingOptions(special: .text, invalidUTF8: invalidUTF8)
     encoders = TextEncoder.team(tokenizer, options, count: max(1, threads))
+    encoders[0].expect(byteCount)
     parts = (0..<OrderedPipeline.partCount(threads: threads)).map { _ in TextPart() }
   }
 
@@ -69,7 +72,6 @@ package final class EncodingPipeline {
   ///
   /// - Parameters:
   ///   - documents: How many there are.
-  ///   - byteCount: About how many bytes they have together, 0 if it is not known.
   ///   - open: Opens the document with this number.
   ///   - read: Reads more of the open document into the array from an index on; returns how many bytes, 0
   ///     at its end, when it is closed.
@@ -77,11 +79,9 @@ package final class EncodingPipeline {
   ///   - put: Takes a part, in order. A document has at least one, the last of which says so.
   /// - Throws: `DocumentError` with what any of them threw, or with a `TokenizerError`.
   package func run(
-    documents: Int, expecting byteCount: Int = 0, open: (Int) throws -> Void,
-    read: (inout [UInt8], Int) throws -> Int,
+    documents: Int, open: (Int) throws -> Void, read: (inout [UInt8], Int) throws -> Int,
     format: (TextPart) throws -> Void, put: (TextPart) throws -> Void
   ) throws {
-    encoders[0].expect(byteCount)
     document = -1
     documentCount = documents
     isOpen = false

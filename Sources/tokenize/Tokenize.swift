@@ -48,6 +48,7 @@ struct Tokenize: ParsableCommand {
     Machine.endQuietlyOnClosedPipe()
     do {
       if let request = plainRequest(CommandLine.arguments) {
+        SystemMemory.keepFreedBlocks()
         try request.run()
       } else {
         EarlyVocabulary.begin(CommandLine.arguments)

@@ -16,5 +16,6 @@
 #include "MiniLMVectors.h"
 #include "prefetch.h"
 #include "system_memory.h"
+#include "thread_cores.h"
 
 #endif

@@ -10,7 +10,7 @@
 // Merges as `MergeTableStorage` lays them out. A slot is the left symbol, the right symbol and, in the lowest
 // bits, the rank; all bits set where it is free. A pair lies in the first group of eight slots that was not
 // full, from the one that its hash chooses.
-enum { MERGE_SYMBOL_BITS = 21, MERGE_RANK_BITS = 22, MERGE_GROUP = 8, MERGE_LONGEST = 32 };
+enum { MERGE_SYMBOL_BITS = 21, MERGE_RANK_BITS = 22, MERGE_GROUP = 8, MERGE_LANE = 16, MERGE_LONGEST = 32 };
 
 typedef struct {
   const uint64_t *slots;  // aligned to a cache line
@@ -32,8 +32,8 @@ enum {
 int merges_have_kernel(int kernel);
 
 // Merges those of `count` pre-tokens of a batch that have at most MERGE_LONGEST bytes, and for which no ids are
-// there yet: their `count` is 0. Writes up to MERGE_LONGEST ids to `ids` at the place of each, and how many of them
-// count.
+// there yet: their `count` is 0. Writes ids to `ids` at the place of each, up to MERGE_LANE for those of at most as
+// many bytes and up to MERGE_LONGEST for others, and how many of them count.
 void merge_short(int kernel, const merge_table *table, const pre_token_batch *batch, pre_token_miss *misses,
                  size_t count, uint32_t *ids);
 

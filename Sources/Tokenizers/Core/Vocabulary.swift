@@ -10,7 +10,7 @@ public struct Vocabulary: Sendable {
   /// Ids in ascending order.
   let ids: [UInt32]
   /// How many ids, from 0 on, are their own positions in `ids`.
-  private let denseCount: UInt32
+  let denseCount: UInt32
   /// Position in `ids` of each id from `denseCount` on, `UInt32.max` for a hole; empty if they are too
   /// sparse for a table.
   private let positionOfID: [UInt32]
@@ -75,13 +75,15 @@ public struct Vocabulary: Sendable {
     self.offsets = offsets
     self.ids = ids
     let count = ids.count
-    for position in 1..<max(1, count) where ids[position - 1] >= ids[position] {
-      throw .duplicateID(TokenID(ids[position]))
+    // From 0 on without a hole as long as they equal their positions: nearly always all of them, which is told without
+    // a branch for each.
+    var dense = Self.areOwnPositions(ids) ? count : 0
+    if dense < count {
+      for position in 1..<max(1, count) where ids[position - 1] >= ids[position] {
+        throw .duplicateID(TokenID(ids[position]))
+      }
+      while ids[dense] == dense { dense += 1 }
     }
-
-    // Ascending from 0 without a hole as long as they equal their positions.
-    var dense = 0
-    while dense < count, ids[dense] == dense { dense += 1 }
     denseCount = UInt32(dense)
     let largest = Int(ids.last ?? 0)
     if count > dense, largest < 4 * count + 4096 {
@@ -92,13 +94,12 @@ public struct Vocabulary: Sendable {
       positionOfID = []
     }
 
-    var longest: UInt32 = 0
-    for position in 0..<count {
-      let length = offsets[position + 1] - offsets[position]
-      if length == 0 { throw .emptyToken(TokenID(ids[position])) }
-      longest = max(longest, length)
+    let lengths = Self.lengths(offsets)
+    if lengths.lowerBound == 0, count > 0 {
+      let position = (0..<count).first { offsets[$0] == offsets[$0 + 1] } ?? 0
+      throw .emptyToken(TokenID(ids[position]))
     }
-    longestLength = Int(longest)
+    longestLength = Int(lengths.upperBound)
     index = TokenIndex()
     if areDistinct { return }
     do {
@@ -107,6 +108,29 @@ public struct Vocabulary: Sendable {
       let range = Int(offsets[error.first])..<Int(offsets[error.first + 1])
       throw .duplicateToken(
         Array(arena[range]), TokenID(ids[error.first]), TokenID(ids[error.second]))
+    }
+  }
+
+  private static func areOwnPositions(_ ids: [UInt32]) -> Bool {
+    var difference: UInt32 = 0
+    for (position, id) in ids.enumerated() {
+      difference |= id ^ UInt32(truncatingIfNeeded: position)
+    }
+    return difference == 0
+  }
+
+  /// The least and the greatest distance between neighbours, which ascend; 0 if there are none.
+  private static func lengths(_ offsets: [UInt32]) -> ClosedRange<UInt32> {
+    unsafe offsets.withUnsafeBufferPointer { offsets in
+      guard offsets.count > 1 else { return 0...0 }
+      var (least, greatest): (UInt32, UInt32) = (.max, 0)
+      // A neighbour is there. Pointers: checks of indices would keep it from being done by vectors.
+      for position in 1..<offsets.count {
+        let length = unsafe offsets[position] &- offsets[position &- 1]
+        least = min(least, length)
+        greatest = max(greatest, length)
+      }
+      return least...greatest
     }
   }
 

@@ -139,11 +139,14 @@ extension PreparedVocabulary {
   private static func areBounds(_ offsets: [UInt32], _ end: Int) -> Bool {
     guard offsets.first == 0, let last = offsets.last, Int(last) == end else { return false }
     // Whether any descends, without a branch for each.
-    var descends = false
-    for index in 1..<max(1, offsets.count) {
-      descends = descends || offsets[index - 1] > offsets[index]
+    return unsafe offsets.withUnsafeBufferPointer { offsets in
+      var descends = false
+      // A neighbour is there.
+      for index in 1..<offsets.count {
+        descends = unsafe descends != true ? offsets[index &- 1] > offsets[index] : true
+      }
+      return !descends
     }
-    return !descends
   }
 
   /// Whether the tokens that the table's merges make are in the vocabulary, and those of bytes are these bytes.
@@ -154,6 +157,8 @@ extension PreparedVocabulary {
           vocabulary.arena[range.lowerBound] == byte
         else { return false }
       }
+      // Most are their own ids, and all of these are there.
+      if lookup.inOrder, table.symbolCount <= Int(vocabulary.denseCount) { return true }
       for symbol in 256..<max(256, table.symbolCount) {
         if vocabulary.position(of: lookup.token(UInt32(symbol))) == nil { return false }
       }

@@ -36,6 +36,12 @@ enum HugePages {
     #endif
   }
 
+  /// A size that is filled by huge pages, where one of them would be filled by half at least; else the size itself.
+  static func rounded(_ byteCount: Int) -> Int {
+    let last = byteCount % size
+    return areWorthwhile && last >= size / 2 ? byteCount - last + size : byteCount
+  }
+
   /// Asks for the small pages of some room, all of which is about to be written, at once: one by one, as they are
   /// touched, they cost half as much again.
   static func populate(_ room: UnsafeMutableRawBufferPointer) {

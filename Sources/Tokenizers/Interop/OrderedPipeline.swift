@@ -1,5 +1,3 @@
-internal import Dispatch
-
 /// Work on a stream in parts: they are taken in order, worked on by several threads at the same time, and
 /// handed on in the order in which they were taken.
 ///
@@ -60,7 +58,7 @@ package enum OrderedPipeline {
         try withoutActuallyEscaping(put) { put in
           let stream = Stream(parts, take: take, put: put)
           let steps = Steps(first: parts[0], work: work)
-          DispatchQueue.concurrentPerform(iterations: threads) { thread in
+          WorkerThreads.run(threads) { thread in
             // The first thread has the part that was taken.
             var ticket = thread == 0 ? Stream.Ticket(number: 0, part: steps.first) : stream.next()
             while var held = ticket {
@@ -84,7 +82,7 @@ package enum OrderedPipeline {
   }
 
   /// Who may take and who may put. Sendable: `take` is called under `taking`, `put` by the one thread that
-  /// has set `isPutting`, and all else is under `lock`.
+  /// has set `isPutting`, and all else is under `state`.
   private final class Stream<Part: AnyObject>: @unchecked Sendable {
     /// A place in the stream; an error if taking the part there, or work on it, failed.
     struct Ticket {
@@ -96,20 +94,19 @@ package enum OrderedPipeline {
     private let take: (Part) throws -> Taken
     private let put: (Part) throws -> Void
 
-    private let taking = DispatchSemaphore(value: 1)
+    private let taking = Monitor()
     // Under `taking`. Ticket 0 is out from the beginning.
     private var count = 1
     private var isEnded = false
 
-    /// Counts `freeParts`.
-    private let free = DispatchSemaphore(value: 0)
-    private let lock = DispatchSemaphore(value: 1)
+    /// What threads wait for under it are parts that are free.
+    private let state = Monitor()
     private var freeParts: [Part]
     /// Finished, and not put yet.
     private var finished: [Ticket] = []
     private var nextToPut = 0
     private var isPutting = false
-    /// Read under `lock`, and after all threads have returned.
+    /// Read under `state`, and after all threads have returned.
     private(set) var failure: (any Error)?
 
     init(
@@ -119,20 +116,17 @@ package enum OrderedPipeline {
       self.take = take
       self.put = put
       freeParts = Array(parts.dropFirst())
-      // Made with 0 and signalled: a semaphore must not end below what it was made with.
-      for _ in freeParts { free.signal() }
     }
 
     /// The next ticket, with a part or an error; nothing after the end.
     func next() -> Ticket? {
       // Finished parts become free without this thread: those before them are worked on by others.
-      free.wait()
-      lock.wait()
-      let part = freeParts.removeLast()
-      let hasFailed = failure != nil
-      lock.signal()
-      taking.wait()
-      defer { taking.signal() }
+      let (part, hasFailed) = state.withLock {
+        while freeParts.isEmpty { state.wait() }
+        return (freeParts.removeLast(), failure != nil)
+      }
+      taking.lock()
+      defer { taking.unlock() }
       do {
         let taken = isEnded || hasFailed ? .nothing : try take(part)
         isEnded = taken != .part
@@ -150,19 +144,17 @@ package enum OrderedPipeline {
     }
 
     private func giveBack(_ part: Part) {
-      lock.wait()
-      freeParts.append(part)
-      lock.signal()
-      free.signal()
+      state.withLock { freeParts.append(part) }
+      state.wake()
     }
 
     /// Puts what is finished and whose turn it is, unless another thread is about it, which then puts this
     /// too.
     func finish(_ ticket: Ticket) {
-      lock.wait()
+      state.lock()
       finished.append(ticket)
       if isPutting {
-        lock.signal()
+        state.unlock()
         return
       }
       isPutting = true
@@ -171,17 +163,17 @@ package enum OrderedPipeline {
         nextToPut += 1
         var error = failure == nil ? ticket.error : nil
         if failure == nil, error == nil {
-          lock.signal()
+          state.unlock()
           do { try put(ticket.part) } catch let putError { error = putError }
-          lock.wait()
+          state.lock()
         }
         // What comes behind an error is not put.
         if let error { failure = error }
         freeParts.append(ticket.part)
-        free.signal()
+        state.wake()
       }
       isPutting = false
-      lock.signal()
+      state.unlock()
     }
   }
 }

@@ -1,7 +1,5 @@
-internal import Dispatch
-
 /// Runs pieces of work on several threads and waits for all of them.
-enum ParallelWork {
+package enum ParallelWork {
   /// Calls `body` with each index below `count`, at the same time where there are cores for it.
   ///
   /// - Parameters:
@@ -14,15 +12,34 @@ enum ParallelWork {
       // Each index is written once, by the one call that has it; all calls have returned when this does.
       unsafe buffer.initialize(repeating: nil)
       let slots = unsafe Elements(buffer: buffer)
-      withoutActuallyEscaping(body) { body in
-        nonisolated(unsafe) let body = body
-        DispatchQueue.concurrentPerform(iterations: count) { index in
-          unsafe slots.buffer[index] = body(index)
-        }
-      }
+      WorkerThreads.run(count) { index in unsafe slots.buffer[index] = body(index) }
       initialized = count
     }
     return optionals.compactMap { $0 }
+  }
+
+  /// Does two things, at the same time where there is a core for each.
+  ///
+  /// - Parameter threads: One has them done one after the other.
+  package static func both<First, Second>(
+    threads: Int, _ first: () throws -> First, and second: () throws -> Second
+  ) throws -> (First, Second) {
+    if threads <= 1 { return (try first(), try second()) }
+    var (one, two): (Result<First, any Error>?, Result<Second, any Error>?)
+    // Each is written by one call, and read when both have returned.
+    unsafe withUnsafeMutablePointer(to: &one) { one in
+      unsafe withUnsafeMutablePointer(to: &two) { two in
+        WorkerThreads.run(2) { index in
+          if index == 0 {
+            unsafe one.pointee = Result(catching: first)
+          } else {
+            unsafe two.pointee = Result(catching: second)
+          }
+        }
+      }
+    }
+    guard let one, let two else { preconditionFailure("a call was left out") }
+    return (try one.get(), try two.get())
   }
 
   /// Calls `body` with each of the first `count` elements and its index, at the same time where there are

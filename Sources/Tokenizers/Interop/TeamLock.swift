@@ -1,13 +1,5 @@
 internal import Synchronization
 
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#else
-  internal import Darwin
-#endif
-
 /// A lock that the members of a team hold all at the same time, or one of them alone.
 ///
 /// Made for work that is nearly always done together: a member takes a lock of its own, in a cache line of its own, and
@@ -17,37 +9,15 @@ internal import Synchronization
 /// Not a read-write lock of the system: there, members that come and go can keep one who wants to be alone waiting for
 /// ever.
 final class TeamLock: Sendable {
-  /// A member's lock. POSIX, and not the standard library's: thread sanitizers know it.
-  @safe private final class Gate: @unchecked Sendable {
-    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-
-    init() {
-      // A cache line of its own, and the one that the processor fetches with it.
-      let memory = unsafe UnsafeMutableRawPointer.allocate(
-        byteCount: max(128, MemoryLayout<pthread_mutex_t>.stride), alignment: 128)
-      unsafe mutex = memory.initializeMemory(as: pthread_mutex_t.self, to: pthread_mutex_t())
-      let status = unsafe pthread_mutex_init(mutex, nil)
-      precondition(status == 0, "no lock: error \(status)")
-    }
-
-    deinit {
-      unsafe pthread_mutex_destroy(mutex)
-      unsafe UnsafeMutableRawPointer(mutex).deallocate()
-    }
-
-    func lock() { _ = unsafe pthread_mutex_lock(mutex) }
-    func unlock() { _ = unsafe pthread_mutex_unlock(mutex) }
-  }
-
   /// None for a team of one.
-  private let gates: [Gate]
+  private let gates: [Monitor]
   /// Held by who is alone, or waits for it.
-  private let alone = Gate()
+  private let alone = Monitor()
   private let waiting = Atomic<Int>(0)
 
   /// - Parameter members: At least one.
   init(members: Int) {
-    gates = members > 1 ? (0..<members).map { _ in Gate() } : []
+    gates = members > 1 ? (0..<members).map { _ in Monitor() } : []
   }
 
   /// Waits until nobody is alone. A member that is in must not ask again.

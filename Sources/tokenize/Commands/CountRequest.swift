@@ -57,13 +57,13 @@ struct CountRequest {
   ) throws -> [Count] {
     var counts = inputs.map { Count(name: $0.path) }
     let pipeline = EncodingPipeline(
-      tokenizer, invalidUTF8: invalidUTF8, threads: common.threadCount)
+      tokenizer, invalidUTF8: invalidUTF8, threads: common.threadCount,
+      expecting: Input.size(of: inputs))
     let sequence = InputSequence(inputs)
     var done = 0
     do {
       try pipeline.run(
-        documents: inputs.count, expecting: Input.size(of: inputs), open: sequence.open,
-        read: sequence.read
+        documents: inputs.count, open: sequence.open, read: sequence.read
       ) { _ in
       } put: { part in
         counts[part.document].tokens += part.ids.count

@@ -24,7 +24,15 @@ struct EncodeRequest {
     let inputs = try common.openInputs()
     let tokenizer = try common.load()
     if offsets { try checkOffsets(tokenizer) }
-    let output = try common.openOutput()
+    // Making a file takes as long as the memory that a short text is encoded in.
+    let (output, pipeline) = try ParallelWork.both(threads: common.threadCount) {
+      try common.openOutput()
+    } and: {
+      isPipelined
+        ? EncodingPipeline(
+          tokenizer, invalidUTF8: invalidUTF8, threads: common.threadCount,
+          expecting: Input.size(of: inputs)) : nil
+    }
     let job = EncodingJob(
       tokenizer, EncodingOptions(special: special, invalidUTF8: invalidUTF8),
       threads: common.threadCount,
@@ -32,9 +40,7 @@ struct EncodeRequest {
       prefix: addSpecialTokens ? tokenizer.specialTokens["<bos>"] : nil,
       suffixes: try suffixes(tokenizer))
     let meter = common.diagnostics.meter("encoding", unit: "B", total: nil)
-    if !lines, special == .text, let formatter = job.writer.formatter {
-      let pipeline = EncodingPipeline(
-        tokenizer, invalidUTF8: invalidUTF8, threads: common.threadCount)
+    if let pipeline, let formatter = job.writer.formatter {
       try job.encode(inputs, formatter, pipeline, meter)
     } else {
       for input in inputs {
@@ -44,8 +50,12 @@ struct EncodeRequest {
     try job.writer.finish()
     try output.finish()
     meter.finish(job.byteCount)
-    Tokenize.endDone()
+    // Until now, or their memory is given back page by page.
+    withExtendedLifetime((pipeline, job)) { Tokenize.endDone() }
   }
+
+  /// Whether documents go through in parts that several threads encode and turn into bytes.
+  private var isPipelined: Bool { !lines && special == .text && format.isOfIDsAlone }
 
   private func suffixes(_ tokenizer: Tokenizer) throws -> [TokenID] {
     var ids: [TokenID] = []
@@ -113,8 +123,7 @@ private final class EncodingJob {
     let sequence = InputSequence(inputs)
     do {
       try pipeline.run(
-        documents: inputs.count, expecting: Input.size(of: inputs), open: sequence.open,
-        read: sequence.read
+        documents: inputs.count, open: sequence.open, read: sequence.read
       ) { part in
         formatter.append(part.ids, to: &part.output)
       } put: { part in

@@ -5,7 +5,7 @@
 final class OutputFile {
   private static let bufferSize = 1 << 18
   /// What is as large as this is not worth copying into the buffer.
-  private static let large = 1 << 16
+  private static let large = 1 << 15
 
   /// How to call it in messages.
   let name: String

@@ -27,6 +27,9 @@ extension TokenWriter {
 enum EncodingFormat: String, CaseIterable, Sendable {
   case ids, pieces, jsonl, u16, u32, npy, llmc
 
+  /// Whether it is one id after the other and nothing else: its writer has a `formatter`.
+  var isOfIDsAlone: Bool { [.ids, .u16, .u32].contains(self) }
+
   /// A writer of this format.
   ///
   /// - Throws: `Failure` where the vocabulary does not fit the format.

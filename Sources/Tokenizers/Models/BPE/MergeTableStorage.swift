@@ -108,7 +108,7 @@ internal import CKernels
     else { return nil }
     self.bits = UInt64(bits)
     let byteCount = Self.byteCount(bits: self.bits)
-    memory = ZeroedMemory(byteCount: byteCount, isSparse: true)
+    memory = ZeroedMemory(byteCount: HugePages.rounded(byteCount), isSparse: true)
     // As above.
     unsafe slots = memory.base.bindMemory(to: UInt64.self, capacity: 1 << bits)
     unsafe rankOfBytes = (memory.base + MemoryLayout<UInt64>.stride << bits)
@@ -119,7 +119,8 @@ internal import CKernels
     self.mergeCount = mergeCount
     inOrder = true
     let room = unsafe UnsafeMutableRawBufferPointer(start: memory.base, count: byteCount)
-    unsafe HugePages.populateHuge(room)
+    unsafe HugePages.populateHuge(
+      UnsafeMutableRawBufferPointer(start: memory.base, count: HugePages.rounded(byteCount)))
     guard unsafe fill(room), isSound(mergeCount) else { return nil }
   }
 
@@ -136,19 +137,24 @@ internal import CKernels
   /// Whether each slot is free or says a merge of symbols that are there before it, none of them more than can be,
   /// and each rank of a pair of bytes is a merge's or none.
   private func isSound(_ mergeCount: Int) -> Bool {
-    // Without a branch for each slot: the highest bit of a difference is set where it is negative.
-    let symbolMask = UInt64(1) << Self.symbolBits - 1
-    let rankMask = UInt64(Self.noRank)
-    let limit = UInt64(mergeCount)
-    var (bad, taken): (UInt64, UInt64) = (0, 0)
-    for position in 0..<1 << Int(bits) {
-      // In bounds of the slots.
-      let slot = unsafe slots[position]
-      let isTaken: UInt64 = slot == Self.free ? 0 : 1
+    // Without a branch for each slot, eight at a time: the highest bit of a difference is set where it is negative, and
+    // that of what is not 0 or of its negative.
+    typealias Slots = SIMD8<UInt64>
+    let symbolMask = Slots(repeating: UInt64(1) << Self.symbolBits - 1)
+    let rankMask = Slots(repeating: UInt64(Self.noRank))
+    let limit = Slots(repeating: UInt64(mergeCount))
+    let free = Slots(repeating: Self.free)
+    var (bad, taken) = (Slots.zero, Slots.zero)
+    for group in 0..<(1 << Int(bits)) / Slots.scalarCount {
+      // In bounds of the slots, which begin at a cache line.
+      let slot = unsafe UnsafeRawPointer(slots)
+        .load(fromByteOffset: group &* MemoryLayout<Slots>.stride, as: Slots.self)
+      let difference = slot ^ free
+      let isTaken = (difference | (0 &- difference)) &>> 63
       let rank = slot & rankMask
       let made = rank &+ 255
-      let right = slot &>> Self.rankBits & symbolMask
-      let left = slot &>> (Self.rankBits &+ Self.symbolBits)
+      let right = slot &>> UInt64(Self.rankBits) & symbolMask
+      let left = slot &>> UInt64(Self.rankBits &+ Self.symbolBits)
       let isOver = (limit &- 1 &- rank) | (made &- left) | (made &- right)
       bad |= (isOver &>> 63) & isTaken
       taken &+= isTaken
@@ -160,7 +166,7 @@ internal import CKernels
       let rank = unsafe rankOfBytes[pair]
       badRanks |= rank == Self.noRank || rank < rankLimit ? 0 : 1
     }
-    return bad == 0 && badRanks == 0 && taken == limit
+    return bad == .zero && badRanks == 0 && taken.wrappedSum() == UInt64(mergeCount)
   }
 
   /// Calls `body` with the tables' addresses, which are valid until it returns.
@@ -214,7 +220,7 @@ internal import CKernels
     fileprivate let rankOfBytes: UnsafePointer<UInt32>
     fileprivate let merged: UnsafeBufferPointer<UInt32>
     fileprivate let tokens: UnsafeBufferPointer<TokenID>
-    fileprivate let inOrder: Bool
+    let inOrder: Bool
 
     /// The tables as the kernels see them.
     var view: merge_table {

@@ -34,7 +34,7 @@ extension PreTokenEncoder {
       }
       let preToken = unsafe batch.preToken(Int(misses[number].index))
       unsafe misses[number].place = UInt32(truncatingIfNeeded: place)
-      place &+= max(preToken.count, Self.kernelIDs) &+ Self.excess
+      place &+= Self.room(for: preToken.count) &+ Self.excess
       if let id = unsafe wholePreToken(preToken.span) {
         unsafe newIDs[Int(misses[number].place)] = id
         unsafe misses[number].count = 1

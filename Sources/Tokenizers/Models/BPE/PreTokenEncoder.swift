@@ -10,8 +10,12 @@ internal import CKernels
   private static let batch = 256
   /// Pre-tokens of which those that are new are merged together: few are, and merging gains from company.
   static let group = PreTokenCache.group
-  /// The kernels that merge write up to so many ids for each pre-token, the last of them only to be written over.
-  static let kernelIDs = Int(MERGE_LONGEST)
+  /// For how many ids a pre-token of so many bytes needs room: the kernels that merge write whole vectors, the last ids
+  /// of which are only to be written over.
+  @inline(__always)
+  static func room(for byteCount: Int) -> Int {
+    max(byteCount, Int(byteCount <= Int(MERGE_LANE) ? MERGE_LANE : MERGE_LONGEST))
+  }
   /// Copying from the arena writes so many ids too much.
   static let excess = 3
 

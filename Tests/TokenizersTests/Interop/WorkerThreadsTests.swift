@@ -1,0 +1,88 @@
+import Synchronization
+import Testing
+
+@testable import Tokenizers
+
+@Suite struct WorkerThreadsTests {
+  @Test(arguments: [0, 1, 2, 3, 8, 100])
+  func eachNumberIsCalledOnce(count: Int) {
+    // Again and again: threads that have worked wait for more.
+    for _ in 0..<50 {
+      let calls = Mutex([Int](repeating: 0, count: count))
+      WorkerThreads.run(count) { number in calls.withLock { $0[number] += 1 } }
+      #expect(calls.withLock { $0 } == [Int](repeating: 1, count: count))
+    }
+  }
+
+  @Test func aCallMayCallAgain() {
+    let sum = Atomic<Int>(0)
+    WorkerThreads.run(4) { outer in
+      WorkerThreads.run(5) { inner in sum.add(10 * outer + inner, ordering: .relaxed) }
+    }
+    #expect(sum.load(ordering: .relaxed) == 10 * 5 * 6 + 4 * 10)
+  }
+
+  @Test func severalCallersDoNotMeet() async {
+    await withTaskGroup(of: Int.self) { group in
+      for caller in 0..<6 {
+        group.addTask {
+          var sum = 0
+          for round in 0..<40 {
+            sum += ParallelWork.map(3) { caller * round + $0 }.reduce(0, +)
+          }
+          return sum - (0..<40).reduce(0) { $0 + 3 * caller * $1 + 3 }
+        }
+      }
+      for await difference in group { #expect(difference == 0) }
+    }
+  }
+
+  @Test func callsBehindALongOneAreMadeMeanwhile() {
+    // The first call ends when all others have returned, if there is a second core for them.
+    guard CoreShares(threads: 1).coreCount > 1 else { return }
+    let others = Atomic<Int>(0)
+    WorkerThreads.run(20) { number in
+      if number > 0 {
+        others.add(1, ordering: .releasing)
+      } else {
+        while others.load(ordering: .acquiring) < 19 {}
+      }
+    }
+    #expect(others.load(ordering: .acquiring) == 19)
+  }
+
+  struct Failed: Error, Equatable {
+    let number: Int
+  }
+
+  @Test(arguments: [1, 2])
+  func bothGiveWhatTheyGave(threads: Int) throws {
+    let result = try ParallelWork.both(threads: threads) {
+      7
+    } and: {
+      "seven"
+    }
+    #expect(result == (7, "seven"))
+    #expect(throws: Failed(number: 1)) {
+      try ParallelWork.both(threads: threads) {
+        throw Failed(number: 1)
+      } and: {
+        2
+      }
+    }
+    #expect(throws: Failed(number: 2)) {
+      try ParallelWork.both(threads: threads) {
+        1
+      } and: {
+        throw Failed(number: 2)
+      }
+    }
+    #expect(throws: Failed(number: 1)) {
+      try ParallelWork.both(threads: threads) {
+        throw Failed(number: 1)
+      } and: {
+        throw Failed(number: 2)
+      }
+    }
+  }
+}
