@@ -1,5 +1,6 @@
 # Verbs:
-#   build      the program, optimised, in .build/release (the Swift runtime linked in on Linux)
+#   build      the program, optimised, in .build/release (the Swift runtime linked in on Linux; PIE=yes: its code at a
+#              random address, which makes each start half a millisecond longer)
 #   test       install what is missing, build, run every test
 #   check      lint, tests in debug and release, self-tests of the scripts: all of it, before a merge
 #   demo       install what is missing, build, do the main job on a real text

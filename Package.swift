@@ -10,11 +10,14 @@ let settings: [SwiftSetting] = [
   .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
-// What pkg-config calls the library to link.
+// What pkg-config calls the libraries to link. Where they are among the system's own it would name that folder before
+// the one from which `make` links archives.
 #if os(macOS)
   let icuPackage: String? = "icu-uc"
+  let pcre2Package: String? = "libpcre2-8"
 #else
   let icuPackage: String? = nil
+  let pcre2Package: String? = nil
 #endif
 
 let package = Package(
@@ -33,7 +36,7 @@ let package = Package(
   targets: [
     // System libraries, each behind a shim header and one owner in Swift.
     .systemLibrary(
-      name: "CPCRE2", pkgConfig: "libpcre2-8",
+      name: "CPCRE2", pkgConfig: pcre2Package,
       providers: [.apt(["libpcre2-dev"]), .brew(["pcre2"])]),
     // Linked on macOS; elsewhere loaded when grapheme clusters are asked for.
     .systemLibrary(

@@ -33,8 +33,9 @@ package struct DocumentError: Error {
 package final class EncodingPipeline {
   /// Of this size a part, its ids and what is made of them fit in a second-level cache.
   private static let partSize = 1 << 18
-  /// The first parts are smaller, so that threads that share a text of a megabyte or less have as much to do.
-  private static let firstPartSize = 1 << 16
+  /// The first parts are smaller, so that threads that share a text of a megabyte or less have as much to do, and know
+  /// each other's words early.
+  private static let firstPartSize = 3 << 15
   /// How many are that small for each thread.
   private static let firstPartCount = 8
 

@@ -38,10 +38,18 @@ struct CoreShares {
   ///   - own: The calling thread's; nil if it is not known.
   init(threads: Int, allowed: [UInt64], own: Int?) {
     self.allowed = allowed
-    others =
-      own.map { own in
-        (0..<64 * allowed.count).filter { $0 != own && allowed[$0 / 64] >> ($0 % 64) & 1 == 1 }
-      } ?? []
+    var others: [Int] = []
+    if let own {
+      for (index, word) in allowed.enumerated() {
+        var rest = word
+        while rest != 0 {
+          let core = 64 * index + rest.trailingZeroBitCount
+          if core != own { others.append(core) }
+          rest &= rest - 1
+        }
+      }
+    }
+    self.others = others
     shareCount = max(1, min(threads, others.count))
     coreCount =
       own == nil

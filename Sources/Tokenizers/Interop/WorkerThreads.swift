@@ -109,6 +109,8 @@ enum WorkerThreads {
     private let monitor = Monitor()
     private var job: Job?
     private let hasJob = Atomic<Bool>(false)
+    /// Whether it looks for a job on a core of its own: there it stays, and need not be placed.
+    private var isLooking = false
     private var thread: SystemThread?
 
     /// Nil if the system has no thread to give.
@@ -119,7 +121,7 @@ enum WorkerThreads {
     }
 
     func begin(_ job: Job, index: Int) {
-      thread?.place(in: job.shares, index: index)
+      if !monitor.withLock({ isLooking }) { thread?.place(in: job.shares, index: index) }
       monitor.withLock {
         self.job = job
         hasJob.store(true, ordering: .releasing)
@@ -129,22 +131,25 @@ enum WorkerThreads {
 
     private func run(for idle: IdleWorkers) {
       while true {
-        let job = next()
-        job.shares.release()
+        let (job, wasLooking) = next()
+        if !wasLooking { job.shares.release() }
         job.work()
         idle.takeBack(self)
       }
     }
 
-    private func next() -> Job {
+    /// The next job, and whether it came while this was looking for one.
+    private func next() -> (Job, Bool) {
       _ = Monitor.spin { hasJob.load(ordering: .acquiring) }
       return monitor.withLock {
         while true {
           if let job {
+            defer { isLooking = true }
             self.job = nil
             hasJob.store(false, ordering: .relaxed)
-            return job
+            return (job, isLooking)
           }
+          isLooking = false
           monitor.wait()
         }
       }

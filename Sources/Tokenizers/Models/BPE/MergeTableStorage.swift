@@ -108,7 +108,8 @@ internal import CKernels
     else { return nil }
     self.bits = UInt64(bits)
     let byteCount = Self.byteCount(bits: self.bits)
-    memory = ZeroedMemory(byteCount: HugePages.rounded(byteCount), isSparse: true)
+    let roomCount = HugePages.rounded(byteCount)
+    memory = ZeroedMemory(byteCount: roomCount, isSparse: true)
     // As above.
     unsafe slots = memory.base.bindMemory(to: UInt64.self, capacity: 1 << bits)
     unsafe rankOfBytes = (memory.base + MemoryLayout<UInt64>.stride << bits)
@@ -120,7 +121,7 @@ internal import CKernels
     inOrder = true
     let room = unsafe UnsafeMutableRawBufferPointer(start: memory.base, count: byteCount)
     unsafe HugePages.populateHuge(
-      UnsafeMutableRawBufferPointer(start: memory.base, count: HugePages.rounded(byteCount)))
+      UnsafeMutableRawBufferPointer(start: memory.base, count: roomCount))
     guard unsafe fill(room), isSound(mergeCount) else { return nil }
   }
 

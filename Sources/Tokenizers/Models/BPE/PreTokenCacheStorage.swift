@@ -146,7 +146,7 @@ internal import Synchronization
     }
   }
 
-  /// Gives an empty table the size that a text of so many bytes is likely to need, or half of it.
+  /// Gives an empty table about the size that a text of so many bytes is likely to need.
   ///
   /// - Parameter threads: On how many of them its memory gets its pages.
   mutating func begin(forAbout byteCount: Int, threads: Int) {
