@@ -151,7 +151,9 @@ internal import Synchronization
   /// - Parameter threads: On how many of them its memory gets its pages.
   mutating func begin(forAbout byteCount: Int, threads: Int) {
     // Prose of 1, 30 and 100 MB has 15,000, 190,000 and 335,000 distinct pre-tokens.
-    while bits < bounds.largestBits, byteCount >> 5 > 1 << bits { bits += 1 }
+    // Of a few megabytes a larger part is new; 2^16 slots are a huge page.
+    let wanted = max(byteCount >> 6, min(byteCount >> 5, 1 << 16))
+    while bits < bounds.largestBits, wanted > 1 << bits { bits += 1 }
     let share = (1 << bits) / threads
     if share * Self.stride < HugePages.size { return populate(0..<1 << bits) }
     _ = ParallelWork.map(threads) { thread in
