@@ -138,14 +138,14 @@ extension PreparedVocabulary {
   /// Whether these are where tokens begin, ascending, and the end of all.
   private static func areBounds(_ offsets: [UInt32], _ end: Int) -> Bool {
     guard offsets.first == 0, let last = offsets.last, Int(last) == end else { return false }
-    // Whether any descends, without a branch for each.
+    // How many descend, without a branch for each.
     return unsafe offsets.withUnsafeBufferPointer { offsets in
-      var descends = false
+      var descents = 0
       // A neighbour is there.
       for index in 1..<offsets.count {
-        descends = unsafe descends != true ? offsets[index &- 1] > offsets[index] : true
+        descents &+= unsafe offsets[index &- 1] > offsets[index] ? 1 : 0
       }
-      return !descends
+      return descents == 0
     }
   }
 

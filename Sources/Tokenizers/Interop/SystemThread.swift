@@ -30,16 +30,17 @@
     defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
     #if canImport(Darwin)
       var started: pthread_t?
-      let status = unsafe pthread_create(&started, nil, { unsafe Task.run($0) }, argument)
-      guard status == 0, unsafe started != nil else { return nil }
-      unsafe handle = started
     #else
       var started = pthread_t()
-      let status = unsafe pthread_create(&started, nil, { unsafe Task.run($0) }, argument)
-      guard status == 0 else {
-        unsafe Unmanaged<Task>.fromOpaque(argument).release()
-        return nil
-      }
+    #endif
+    let status = unsafe pthread_create(&started, nil, { unsafe Task.run($0) }, argument)
+    guard status == 0 else {
+      unsafe Unmanaged<Task>.fromOpaque(argument).release()
+      return nil
+    }
+    #if canImport(Darwin)
+      unsafe handle = started
+    #else
       handle = started
     #endif
   }
