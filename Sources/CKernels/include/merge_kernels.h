@@ -37,4 +37,13 @@ int merges_have_kernel(int kernel);
 void merge_short(int kernel, const merge_table *table, const pre_token_batch *batch, pre_token_miss *misses,
                  size_t count, uint32_t *ids);
 
+// Whether each of `count` slots is free or a merge, one of `merges` by its rank, of symbols that are there before the
+// one that it makes where merges are in order. Adds how many are not free to `taken`.
+int merges_are_sound(const uint64_t *slots, size_t count, uint64_t merges, uint64_t *taken);
+// Whether each of `count` ranks is that of one of `merges` merges, or says that there is none.
+int merge_ranks_are_sound(const uint32_t *ranks, size_t count, uint32_t merges);
+// The same without AVX2.
+int merges_are_sound_portable(const uint64_t *slots, size_t count, uint64_t merges, uint64_t *taken);
+int merge_ranks_are_sound_portable(const uint32_t *ranks, size_t count, uint32_t merges);
+
 #endif

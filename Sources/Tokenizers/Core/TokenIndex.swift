@@ -13,15 +13,16 @@ final class TokenIndex: Sendable {
 
   /// It, made now if it is not there.
   @inline(__always)
-  func made(arena: Span<UInt8>, offsets: Span<UInt32>) -> TokenIndexStorage {
+  func made(arena: [UInt8], offsets: [UInt32]) -> TokenIndexStorage {
     if let made = storage.load() { return made }
     return makeNow(arena, offsets)
   }
 
   @inline(never)
-  private func makeNow(_ arena: Span<UInt8>, _ offsets: Span<UInt32>) -> TokenIndexStorage {
+  private func makeNow(_ arena: [UInt8], _ offsets: [UInt32]) -> TokenIndexStorage {
     guard
-      let made = try? TokenIndexStorage(arena: arena, offsets: offsets, passingOver: true)
+      let made = try? TokenIndexStorage(
+        arena: arena.span, offsets: offsets.span, passingOver: true)
     else { preconditionFailure("only tokens that are the same twice are refused") }
     return storage.storeIfNil(made)
   }

@@ -207,7 +207,7 @@ internal import CKernels
   /// Calls `body` with the tables of a vocabulary, whose arrays these are.
   @inline(__always)
   func withLookup<Value, Failure: Error>(
-    arena: Span<UInt8>, offsets: Span<UInt32>, _ body: (Lookup) throws(Failure) -> Value
+    arena: [UInt8], offsets: [UInt32], _ body: (Lookup) throws(Failure) -> Value
   ) throws(Failure) -> Value {
     try unsafe arena.withUnsafeBufferPointer { (arena) throws(Failure) -> Value in
       try unsafe offsets.withUnsafeBufferPointer { (offsets) throws(Failure) -> Value in

@@ -1,23 +1,19 @@
+internal import Synchronization
+
 /// The tokens of a tokenizer with their ids: bytes of an id, id of bytes. Special tokens are entries too.
 ///
-/// Bytes lie in one arena in the order of the ids, so that a vocabulary is a few arrays however many
-/// tokens it holds. Ids may have holes, and may be any 32-bit number without costing memory for it.
+/// Ids may have holes, and may be any 32-bit number without costing memory for it.
 public struct Vocabulary: Sendable {
-  /// Bytes of all tokens, one after another, in ascending order of id.
-  let arena: [UInt8]
-  /// Where each token's bytes begin in `arena`, and its end: one more than there are tokens.
-  let offsets: [UInt32]
-  /// Ids in ascending order.
-  let ids: [UInt32]
-  /// How many ids, from 0 on, are their own positions in `ids`.
-  let denseCount: UInt32
-  /// Position in `ids` of each id from `denseCount` on, `UInt32.max` for a hole; empty if they are too
-  /// sparse for a table.
-  private let positionOfID: [UInt32]
-  /// Bytes of the longest token.
-  private let longestLength: Int
-  /// Position in `ids` by the bytes.
-  private let index: TokenIndex
+  /// Number of tokens, special tokens included.
+  public let count: Int
+  /// The largest id, or nothing for an empty vocabulary. With holes it is not `count - 1`.
+  public let largestID: TokenID?
+  private let source: Source
+
+  private enum Source: Sendable {
+    case made(TokenList)
+    case later(TokenListLater)
+  }
 
   /// Collects tokens under their ids.
   ///
@@ -65,87 +61,49 @@ public struct Vocabulary: Sendable {
   }
 
   /// Takes tokens that already lie in the order of their ids.
+  init(arena: [UInt8], offsets: [UInt32], ids: [UInt32]) throws(VocabularyError) {
+    count = ids.count
+    largestID = ids.last.map { TokenID($0) }
+    source = .made(try TokenList(arena: arena, offsets: offsets, ids: ids))
+  }
+
+  /// Tokens that are made when someone asks for one: encoding does not.
   ///
-  /// - Parameter areDistinct: No two have the same bytes: the index, which would find that out, waits until
-  ///   someone looks for a token.
+  /// - Parameters:
+  ///   - known: Some of them that are there.
+  ///   - make: Gives `count` tokens of which the last has `largestID`; may be called more than once, by
+  ///     threads that come at the same time.
   init(
-    arena: [UInt8], offsets: [UInt32], ids: [UInt32], areDistinct: Bool = false
-  ) throws(VocabularyError) {
-    self.arena = arena
-    self.offsets = offsets
-    self.ids = ids
-    let count = ids.count
-    // From 0 on without a hole as long as they equal their positions: nearly always all of them, which is told without
-    // a branch for each.
-    var dense = Self.areOwnPositions(ids) ? count : 0
-    if dense < count {
-      for position in 1..<max(1, count) where ids[position - 1] >= ids[position] {
-        throw .duplicateID(TokenID(ids[position]))
-      }
-      while ids[dense] == dense { dense += 1 }
-    }
-    denseCount = UInt32(dense)
-    let largest = Int(ids.last ?? 0)
-    if count > dense, largest < 4 * count + 4096 {
-      var table = [UInt32](repeating: .max, count: largest + 1 - dense)
-      for position in dense..<count { table[Int(ids[position]) - dense] = UInt32(position) }
-      positionOfID = table
-    } else {
-      positionOfID = []
-    }
+    count: Int, largestID: TokenID?, known: TokenList, make: @escaping @Sendable () -> TokenList
+  ) {
+    self.count = count
+    self.largestID = largestID
+    source = .later(TokenListLater(known, make))
+  }
 
-    let lengths = Self.lengths(offsets)
-    if lengths.lowerBound == 0, count > 0 {
-      let position = (0..<count).first { offsets[$0] == offsets[$0 + 1] } ?? 0
-      throw .emptyToken(TokenID(ids[position]))
-    }
-    longestLength = Int(lengths.upperBound)
-    index = TokenIndex()
-    if areDistinct { return }
-    do {
-      try index.make(arena: arena.span, offsets: offsets.span)
-    } catch {
-      let range = Int(offsets[error.first])..<Int(offsets[error.first + 1])
-      throw .duplicateToken(
-        Array(arena[range]), TokenID(ids[error.first]), TokenID(ids[error.second]))
+  /// The tokens. Loops over many of them keep it: it is there for certain then.
+  @inline(__always)
+  var tokens: TokenList {
+    switch source {
+    case .made(let list): list
+    case .later(let later): later.made
     }
   }
 
-  private static func areOwnPositions(_ ids: [UInt32]) -> Bool {
-    var difference: UInt32 = 0
-    for (position, id) in ids.enumerated() {
-      difference |= id ^ UInt32(truncatingIfNeeded: position)
-    }
-    return difference == 0
-  }
-
-  /// The least and the greatest distance between neighbours, which ascend; 0 if there are none.
-  private static func lengths(_ offsets: [UInt32]) -> ClosedRange<UInt32> {
-    unsafe offsets.withUnsafeBufferPointer { offsets in
-      guard offsets.count > 1 else { return 0...0 }
-      var (least, greatest): (UInt32, UInt32) = (.max, 0)
-      // A neighbour is there. Pointers: checks of indices would keep it from being done by vectors.
-      for position in 1..<offsets.count {
-        let length = unsafe offsets[position] &- offsets[position &- 1]
-        least = min(least, length)
-        greatest = max(greatest, length)
-      }
-      return least...greatest
-    }
-  }
-
-  /// Number of tokens, special tokens included.
-  public var count: Int { ids.count }
-
-  /// The largest id, or nothing for an empty vocabulary. With holes it is not `count - 1`.
-  public var largestID: TokenID? { ids.last.map { TokenID($0) } }
+  /// Bytes of all tokens, one after another, in ascending order of id.
+  var arena: [UInt8] { tokens.arena }
+  /// Where each token's bytes begin in `arena`, and its end: one more than there are tokens.
+  var offsets: [UInt32] { tokens.offsets }
+  /// Ids in ascending order.
+  var ids: [UInt32] { tokens.ids }
 
   /// All ids in ascending order.
-  public var tokenIDs: [TokenID] { ids.map { TokenID($0) } }
+  public var tokenIDs: [TokenID] { tokens.ids.map { TokenID($0) } }
 
   /// The bytes of the token with this id, or nothing if there is none.
   public func bytes(of id: TokenID) -> [UInt8]? {
-    range(of: id).map { Array(arena[$0]) }
+    if case .later(let later) = source, let bytes = later.known.bytes(of: id) { return bytes }
+    return tokens.bytes(of: id)
   }
 
   /// The id of the token with exactly these bytes, or nothing if there is none. O(length).
@@ -153,55 +111,35 @@ public struct Vocabulary: Sendable {
 
   /// The id of the token with exactly these bytes, or nothing if there is none. O(length).
   public func id(of bytes: Span<UInt8>) -> TokenID? {
-    position(of: bytes).map { TokenID(ids[$0]) }
+    let tokens = tokens
+    return tokens.position(of: bytes).map { TokenID(tokens.ids[$0]) }
   }
 
   /// The position among the ids of the token with exactly these bytes, or nothing if there is none.
-  func position(of bytes: Span<UInt8>) -> Int? {
-    if bytes.isEmpty || bytes.count > longestLength { return nil }
-    return unsafe withLookup { lookup in
-      // The span's own bytes, which it holds for the length of the call.
-      unsafe bytes.withUnsafeBufferPointer { bytes in
-        guard let start = bytes.baseAddress else { return nil }
-        return unsafe lookup.position(of: start, count: bytes.count)
-      }
-    }
-  }
-
-  /// Calls `body` with the tables for looking many tokens up.
-  @inline(__always)
-  func withLookup<Value, Failure: Error>(
-    _ body: (TokenIndexStorage.Lookup) throws(Failure) -> Value
-  ) throws(Failure) -> Value {
-    try unsafe index.made(arena: arena.span, offsets: offsets.span)
-      .withLookup(arena: arena.span, offsets: offsets.span, body)
-  }
+  func position(of bytes: Span<UInt8>) -> Int? { tokens.position(of: bytes) }
 
   /// Where the bytes of a token lie in `arena`.
   @inline(__always)
-  func range(of id: TokenID) -> Range<Int>? {
-    guard let position = position(of: id) else { return nil }
-    return Int(offsets[position])..<Int(offsets[position + 1])
-  }
+  func range(of id: TokenID) -> Range<Int>? { tokens.range(of: id) }
 
   /// Position of an id among the ids.
   @inline(__always)
-  func position(of id: TokenID) -> Int? {
-    if id.rawValue < denseCount { return Int(id.rawValue) }
-    if !positionOfID.isEmpty {
-      let offset = id.rawValue &- denseCount
-      guard offset < UInt32(positionOfID.count) else { return nil }
-      let position = positionOfID[Int(offset)]
-      return position == .max ? nil : Int(position)
-    }
-    var low = 0
-    var high = ids.count
-    while low < high {
-      let middle = (low + high) / 2
-      if ids[middle] < id.rawValue { low = middle + 1 } else { high = middle }
-    }
-    return low < ids.count && ids[low] == id.rawValue ? low : nil
+  func position(of id: TokenID) -> Int? { tokens.position(of: id) }
+}
+
+/// Tokens that are made when someone asks.
+private final class TokenListLater: Sendable {
+  private let list = AtomicLazyReference<TokenList>()
+  private let make: @Sendable () -> TokenList
+  /// Those of which it is known beforehand.
+  let known: TokenList
+
+  init(_ known: TokenList, _ make: @escaping @Sendable () -> TokenList) {
+    self.known = known
+    self.make = make
   }
+
+  var made: TokenList { list.load() ?? list.storeIfNil(make()) }
 }
 
 /// Why tokens do not make a vocabulary.

@@ -52,14 +52,15 @@ public enum GPT2Files {
       throw error.of(mergesName)
     }
 
+    let tokens = vocabulary.tokens
     var made = [Bool](repeating: false, count: vocabulary.count)
     for merge in pairs {
-      if let position = vocabulary.position(of: merge.merged) { made[position] = true }
+      if let position = tokens.position(of: merge.merged) { made[position] = true }
     }
     var special: [SpecialTokens.Entry] = []
     var respelled: [SpecialTokens.Entry] = []
     for position in made.indices where traits[position] & isLong != 0 && !made[position] {
-      let id = TokenID(vocabulary.ids[position])
+      let id = TokenID(tokens.ids[position])
       let bytes = vocabulary.bytes(of: id) ?? []
       let text =
         traits[position] & isSpelled != 0

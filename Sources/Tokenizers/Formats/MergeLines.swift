@@ -107,7 +107,8 @@ struct MergeLines: Sendable {
   ) -> Bool {
     // Files are written in the order in which tokens were made: the next one is likely to be made next.
     var expected = range.lowerBound + 256
-    return unsafe vocabulary.withLookup { lookup in
+    let list = vocabulary.tokens
+    return unsafe list.withLookup { lookup in
       unsafe tokens.withUnsafeBufferPointer { tokens in
         unsafe lines.withUnsafeBufferPointer { lines in
           guard let tokens = tokens.baseAddress, let lines = lines.baseAddress else { return true }
@@ -127,7 +128,7 @@ struct MergeLines: Sendable {
             }
             for line in start..<end {
               let merge = unsafe Self.merge(
-                lines[line], hashes[line - start], tokens, lookup, vocabulary, &expected)
+                lines[line], hashes[line - start], tokens, lookup, list, &expected)
               guard let merge else { return false }
               unsafe (merges + line).initialize(to: merge)
             }
@@ -144,7 +145,7 @@ struct MergeLines: Sendable {
   @inline(__always)
   private static func merge(
     _ line: Line, _ hashes: (left: UInt64, right: UInt64), _ tokens: UnsafePointer<UInt8>,
-    _ lookup: TokenIndexStorage.Lookup, _ vocabulary: Vocabulary, _ expected: inout Int
+    _ lookup: TokenIndexStorage.Lookup, _ list: TokenList, _ expected: inout Int
   ) -> BPEModel.Merge? {
     let start = unsafe tokens + Int(line.start)
     let middle = Int(line.left)
@@ -154,13 +155,13 @@ struct MergeLines: Sendable {
         ofPadded: start + middle, count: length - middle, hash: hashes.right)
     else { return nil }
     var merged = expected
-    if unsafe merged >= vocabulary.count || !lookup.isToken(at: merged, padded: start, length) {
+    if unsafe merged >= list.ids.count || !lookup.isToken(at: merged, padded: start, length) {
       guard let found = unsafe lookup.position(of: start, count: length) else { return nil }
       merged = found
     }
     expected = merged + 1
     return BPEModel.Merge(
-      left: TokenID(vocabulary.ids[left]), right: TokenID(vocabulary.ids[right]),
-      merged: TokenID(vocabulary.ids[merged]))
+      left: TokenID(list.ids[left]), right: TokenID(list.ids[right]),
+      merged: TokenID(list.ids[merged]))
   }
 }

@@ -30,33 +30,49 @@ extension PreparedVocabulary {
   ) -> Contents? {
     guard let bytes: [UInt8] = file.array(Header.size, at: 0), let header = header(of: bytes),
       header.fileSize == file.count,
-      header.vocabCount == vocab.count, header.mergesCount == merges.count
+      header.vocabCount == vocab.count, header.mergesCount == merges.count,
+      // Tokens have bytes, and no more than their spellings.
+      header.otherBytes + 256 + header.mergeCount <= header.tokenBytes,
+      header.tokenBytes <= header.vocabCount
     else { return nil }
     let copies = file.count - header.mergesCount - header.vocabCount
-    // Pieces that take about as long, the longest first: a thread that is needed later begins here.
-    let pieces = ParallelWork.map(4) { piece -> Piece in
-      switch piece {
-      case 0: .table(table(file, header))
-      case 1: .vocabulary(words(file, header))
-      case 2: .copy(file.holds(vocab, at: copies))
-      default: .copy(file.holds(merges, at: copies + header.vocabCount))
-      }
+    let sources = pieces(of: vocab, at: copies) + pieces(of: merges, at: copies + vocab.count)
+    // The table first, which takes longest: a thread that is needed later begins with the sources.
+    let read = ParallelWork.map(1 + sources.count) { number -> Piece in
+      if number == 0 { return .table(table(file, header)) }
+      let source = sources[number - 1]
+      return .copy(file.holds(source.file, source.range, at: source.offset))
     }
-    guard case .table(let table?) = pieces[0], case .vocabulary(let words?) = pieces[1],
-      case .copy(true) = pieces[2], case .copy(true) = pieces[3],
-      checksum(header, table.sum, words.sum) == header.checksum,
-      doExist(table.storage, in: words.vocabulary)
+    guard case .table(let table?) = read[0], let others = others(file, header),
+      checksum(header, table.sum, others.sum) == header.checksum
     else { return nil }
+    for piece in read.dropFirst() {
+      guard case .copy(true) = piece else { return nil }
+    }
     return Contents(
-      vocabulary: words.vocabulary, table: table.storage, idOfByte: table.idOfByte,
-      specialTokens: words.special)
+      vocabulary: SpelledTokens.vocabulary(
+        of: table.storage, table.idOfByte, others.tokens, byteCount: header.tokenBytes),
+      table: table.storage, idOfByte: table.idOfByte, specialTokens: others.special)
   }
 
   /// What one of several threads reads.
   private enum Piece {
     case table((storage: MergeTableStorage, idOfByte: [TokenID], sum: Checksum)?)
-    case vocabulary((vocabulary: Vocabulary, special: SpecialTokens, sum: Checksum)?)
     case copy(Bool)
+  }
+
+  /// A part of a source, and where its copy begins.
+  private struct SourcePiece {
+    let file: PinnedFile
+    let range: Range<Int>
+    let offset: Int
+  }
+
+  private static func pieces(of file: PinnedFile, at offset: Int) -> [SourcePiece] {
+    let size = 1 << 18
+    return stride(from: 0, to: file.count, by: size).map {
+      SourcePiece(file: file, range: $0..<min(file.count, $0 + size), offset: offset + $0)
+    }
   }
 
   /// The table of merges; nil if it leads out of itself.
@@ -66,6 +82,7 @@ extension PreparedVocabulary {
     var reader = Reader(file, at: Header.size)
     guard let bytes: [UInt32] = reader.next(256) else { return nil }
     let idOfByte = bytes.map { TokenID($0) }
+    guard SpelledTokens.areInOrder(idOfByte) else { return nil }
     // All of the room is written, or none of it is used.
     let storage = unsafe MergeTableStorage(
       preparedBits: header.bits, mergeCount: header.mergeCount, idOfByte: idOfByte,
@@ -73,22 +90,22 @@ extension PreparedVocabulary {
     return storage.map { ($0, idOfByte, reader.sum) }
   }
 
-  /// The tokens; nil if they do not hold together.
-  private static func words(
+  /// The tokens that merges do not make; nil if they do not hold together.
+  private static func others(
     _ file: PinnedFile, _ header: Header
-  ) -> (vocabulary: Vocabulary, special: SpecialTokens, sum: Checksum)? {
+  ) -> (tokens: TokenList, special: SpecialTokens, sum: Checksum)? {
     var reader = Reader(
       file,
       at: Header.size + 4 * 256 + MergeTableStorage.byteCount(bits: UInt64(header.bits)))
-    guard let offsets: [UInt32] = reader.next(header.tokenCount + 1),
-      let ids: [UInt32] = reader.next(header.tokenCount),
+    guard let offsets: [UInt32] = reader.next(header.otherCount + 1),
+      let ids: [UInt32] = reader.next(header.otherCount),
       let special: [UInt32] = reader.next(header.specialCount),
-      let arena: [UInt8] = reader.next(header.arenaCount), areBounds(offsets, arena.count),
-      let vocabulary = try? Vocabulary(
-        arena: arena, offsets: offsets, ids: ids, areDistinct: true),
-      let specialTokens = specialTokens(special, vocabulary)
+      let arena: [UInt8] = reader.next(header.otherBytes), areBounds(offsets, arena.count),
+      ids.first ?? .max >= UInt32(256 + header.mergeCount),
+      let tokens = try? TokenList(arena: arena, offsets: offsets, ids: ids, areDistinct: true),
+      let specialTokens = specialTokens(special, tokens)
     else { return nil }
-    return (vocabulary, specialTokens, reader.sum)
+    return (tokens, specialTokens, reader.sum)
   }
 
   /// The header; nil if it is no such file, or of another version.
@@ -103,8 +120,8 @@ extension PreparedVocabulary {
     guard number(at: 8, 4) == version else { return nil }
     return Header(
       bits: Int(number(at: 12, 4)), checksum: number(at: 16, 8), vocabCount: count(0),
-      mergesCount: count(1), tokenCount: count(2), arenaCount: count(3), mergeCount: count(4),
-      specialCount: count(5))
+      mergesCount: count(1), otherCount: count(2), otherBytes: count(3), mergeCount: count(4),
+      specialCount: count(5), tokenBytes: count(6))
   }
 
   /// Parts of a file, one after the other, and their sum.
@@ -149,28 +166,11 @@ extension PreparedVocabulary {
     }
   }
 
-  /// Whether the tokens that the table's merges make are in the vocabulary, and those of bytes are these bytes.
-  private static func doExist(_ table: MergeTableStorage, in vocabulary: Vocabulary) -> Bool {
-    table.withLookup { lookup in
-      for byte in UInt8.min...UInt8.max {
-        guard let range = vocabulary.range(of: lookup.token(UInt32(byte))), range.count == 1,
-          vocabulary.arena[range.lowerBound] == byte
-        else { return false }
-      }
-      // Most are their own ids, and all of these are there.
-      if lookup.inOrder, table.symbolCount <= Int(vocabulary.denseCount) { return true }
-      for symbol in 256..<max(256, table.symbolCount) {
-        if vocabulary.position(of: lookup.token(UInt32(symbol))) == nil { return false }
-      }
-      return true
-    }
-  }
-
-  /// The special tokens with these ids; nil if there is one that the vocabulary does not hold, or that is no text.
-  private static func specialTokens(_ ids: [UInt32], _ vocabulary: Vocabulary) -> SpecialTokens? {
+  /// The special tokens with these ids; nil if one of them is not among the tokens, or no text.
+  private static func specialTokens(_ ids: [UInt32], _ tokens: TokenList) -> SpecialTokens? {
     var entries: [SpecialTokens.Entry] = []
     for id in ids {
-      guard let bytes = vocabulary.bytes(of: TokenID(id)), UTF8Validation.isValid(bytes.span) else {
+      guard let bytes = tokens.bytes(of: TokenID(id)), UTF8Validation.isValid(bytes.span) else {
         return nil
       }
       entries.append(.init(text: String(decoding: bytes, as: UTF8.self), id: TokenID(id)))

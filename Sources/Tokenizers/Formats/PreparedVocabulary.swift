@@ -1,6 +1,8 @@
 /// What reading `vocab.json` and `merges.txt` gives, as it lies in memory, in a file: a start then reads tables
 /// and does not make them.
 ///
+/// The tokens that merges make are not in it: the table of merges spells them, when someone asks (`SpelledTokens`).
+///
 /// It is a copy and never a source. It holds the two files that it was made of, byte for byte, and counts for
 /// nothing unless these are the bytes that the two files have now; and unless it has not been damaged, and
 /// belongs to whoever runs the program or to the system. Where anything is wrong the two files are read as if it
@@ -10,12 +12,12 @@ public enum PreparedVocabulary {
   public static let suffix = ".prepared"
 
   static let magic: [UInt8] = Array("tokprep\n".utf8)
-  static let version: UInt32 = 1
+  static let version: UInt32 = 2
 
   /// The numbers at the beginning.
   struct Header {
     /// Bytes in the file.
-    static let size = 72
+    static let size = 80
     /// From here on bytes count for the checksum.
     static let checked = 24
 
@@ -23,20 +25,25 @@ public enum PreparedVocabulary {
     var checksum: UInt64 = 0
     var vocabCount = 0
     var mergesCount = 0
-    var tokenCount = 0
-    var arenaCount = 0
+    /// Tokens that neither are bytes nor made by merges, and their bytes.
+    var otherCount = 0
+    var otherBytes = 0
     var mergeCount = 0
     var specialCount = 0
+    /// Bytes of all tokens.
+    var tokenBytes = 0
 
     /// Bytes of a whole file; nil if the numbers are too large to be right.
     var fileSize: Int? {
-      let counts = [vocabCount, mergesCount, tokenCount, arenaCount, mergeCount, specialCount]
+      let counts = [
+        vocabCount, mergesCount, otherCount, otherBytes, mergeCount, specialCount, tokenBytes,
+      ]
       // The sum stays far below what an Int can hold.
       guard (4...23).contains(bits), counts.allSatisfy({ (0..<1 << 32).contains($0) }) else {
         return nil
       }
       return Self.size + 4 * 256 + MergeTableStorage.byteCount(bits: UInt64(bits))
-        + 4 * (tokenCount + 1) + 4 * tokenCount + 4 * specialCount + arenaCount
+        + 4 * (otherCount + 1) + 4 * otherCount + 4 * specialCount + otherBytes
         + vocabCount + mergesCount
     }
   }
@@ -73,7 +80,10 @@ extension PreparedVocabulary {
     } catch {
       throw FormatError(file: path, place: .file, message: "\(error)")
     }
-    guard contents.mergesFit, let image = table.preparable else {
+    guard contents.mergesFit, let image = table.preparable,
+      let others = otherTokens(vocabulary, idOfByte, contents.merges.count),
+      contents.specialTokens.entries.allSatisfy({ others.position(of: $0.id) != nil })
+    else {
       throw FormatError(
         file: path, place: .file,
         message: "has no prepared form: ids of tokens do not follow the order of the merges")
@@ -82,50 +92,66 @@ extension PreparedVocabulary {
     header.bits = image.bits
     header.vocabCount = files[0].count
     header.mergesCount = files[1].count
-    header.tokenCount = vocabulary.count
-    header.arenaCount = vocabulary.arena.count
+    header.otherCount = others.ids.count
+    header.otherBytes = others.arena.count
     header.mergeCount = contents.merges.count
     header.specialCount = contents.specialTokens.entries.count
+    header.tokenBytes = vocabulary.tokens.arena.count
     guard let size = header.fileSize else {
       throw FormatError(file: path, place: .file, message: "is too large for a prepared form")
     }
     let parts = Parts(
       table: [littleEndian(idOfByte.map(\.rawValue)), image.bytes],
-      vocabulary: [
-        littleEndian(vocabulary.offsets), littleEndian(vocabulary.ids),
-        littleEndian(contents.specialTokens.entries.map(\.id.rawValue)), vocabulary.arena,
+      others: [
+        littleEndian(others.offsets), littleEndian(others.ids),
+        littleEndian(contents.specialTokens.entries.map(\.id.rawValue)), others.arena,
       ])
     header.checksum = checksum(header, parts)
     var bytes: [UInt8] = []
     bytes.reserveCapacity(size)
-    for part in [encoded(header)] + parts.table + parts.vocabulary + files { bytes += part }
+    for part in [encoded(header)] + parts.table + parts.others + files { bytes += part }
     guard let name = name(of: sources) else {
       throw FormatError(file: path, place: .file, message: "has been removed meanwhile")
     }
     return (name, bytes)
   }
 
+  /// The tokens that neither are bytes nor made by merges, which are the last; nil if they are not.
+  private static func otherTokens(
+    _ vocabulary: Vocabulary, _ idOfByte: [TokenID], _ mergeCount: Int
+  ) -> TokenList? {
+    let tokens = vocabulary.tokens
+    let first = 256 + mergeCount
+    guard SpelledTokens.areInOrder(idOfByte), first <= vocabulary.count,
+      tokens.position(of: TokenID(UInt32(first - 1))) == first - 1
+    else { return nil }
+    let start = tokens.offsets[first]
+    return try? TokenList(
+      arena: Array(tokens.arena[Int(start)...]), offsets: tokens.offsets[first...].map { $0 - start },
+      ids: Array(tokens.ids[first...]))
+  }
+
   /// Parts that are read at the same time.
   struct Parts {
     /// The tokens of bytes; the table of merges.
     var table: [[UInt8]]
-    /// Offsets; ids; ids of special tokens; the bytes of all tokens.
-    var vocabulary: [[UInt8]]
+    /// Of the other tokens: offsets; ids; ids of special tokens; bytes.
+    var others: [[UInt8]]
   }
 
   /// Of the header and the parts.
   static func checksum(_ header: Header, _ parts: Parts) -> UInt64 {
-    var (table, vocabulary) = (Checksum(), Checksum())
+    var (table, others) = (Checksum(), Checksum())
     for part in parts.table { unsafe part.withUnsafeBytes { unsafe table.add($0) } }
-    for part in parts.vocabulary { unsafe part.withUnsafeBytes { unsafe vocabulary.add($0) } }
-    return checksum(header, table, vocabulary)
+    for part in parts.others { unsafe part.withUnsafeBytes { unsafe others.add($0) } }
+    return checksum(header, table, others)
   }
 
   /// The same, of the parts' own sums.
-  static func checksum(_ header: Header, _ table: Checksum, _ vocabulary: Checksum) -> UInt64 {
+  static func checksum(_ header: Header, _ table: Checksum, _ others: Checksum) -> UInt64 {
     var sum = Checksum()
     let bytes =
-      Array(encoded(header)[Header.checked...]) + littleEndian([table.value, vocabulary.value])
+      Array(encoded(header)[Header.checked...]) + littleEndian([table.value, others.value])
     unsafe bytes.withUnsafeBytes { unsafe sum.add($0) }
     return sum.value
   }
@@ -134,8 +160,8 @@ extension PreparedVocabulary {
     magic + littleEndian([version, UInt32(header.bits)]) + littleEndian([header.checksum])
       + littleEndian(
         [
-          header.vocabCount, header.mergesCount, header.tokenCount, header.arenaCount,
-          header.mergeCount, header.specialCount,
+          header.vocabCount, header.mergesCount, header.otherCount, header.otherBytes,
+          header.mergeCount, header.specialCount, header.tokenBytes,
         ].map { UInt64($0) })
   }
 

@@ -85,9 +85,10 @@
 
   private mutating func run() -> Bool {
     let vocabulary = vocabulary
-    let specialPositions = Set(special.compactMap { vocabulary.position(of: $0) })
+    let tokens = vocabulary.tokens
+    let specialPositions = Set(special.compactMap { tokens.position(of: $0) })
     var definition = RankedParts()
-    return unsafe vocabulary.withLookup { lookup in
+    return unsafe tokens.withLookup { lookup in
       // Single bytes are there from the beginning, whatever their ranks.
       for position in 0..<vocabulary.count
       where unsafe lookup.length(position) == 1 && !specialPositions.contains(position) {
@@ -102,20 +103,20 @@
         for position in first..<last { unsafe findSplits(of: position, position - first, lookup) }
         for position in first..<last where unsafe lookup.length(position) > 1 {
           if !specialPositions.isEmpty, specialPositions.contains(position) { continue }
-          let id = TokenID(vocabulary.ids[position])
+          let id = TokenID(tokens.ids[position])
           if let made = unsafe split(position, position - first, lookup) {
             unsafe parts[position] = made
             merges.append(
               BPEModel.Merge(
-                left: TokenID(vocabulary.ids[Int(made.left)]),
-                right: TokenID(vocabulary.ids[Int(made.right)]), merged: id))
+                left: TokenID(tokens.ids[Int(made.left)]),
+                right: TokenID(tokens.ids[Int(made.right)]), merged: id))
             continue
           }
-          guard let range = vocabulary.range(of: id) else { return false }
+          guard let range = tokens.range(of: id) else { return false }
           if let (left, right) = definition.lastMerge(of: range, in: vocabulary, except: special) {
             guard left < id, right < id, range.count > Self.longest,
-              let leftPosition = vocabulary.position(of: left),
-              let rightPosition = vocabulary.position(of: right)
+              let leftPosition = tokens.position(of: left),
+              let rightPosition = tokens.position(of: right)
             else { return false }
             unsafe parts[position] = Parts(
               left: UInt32(leftPosition), right: UInt32(rightPosition),

@@ -134,8 +134,9 @@ public enum TiktokenFile {
     var unreachable: [TokenID] = []
     merges.reserveCapacity(vocabulary.count)
     var parts = RankedParts()
+    let tokens = vocabulary.tokens
     for id in vocabulary.tokenIDs where !special.contains(id) {
-      guard let range = vocabulary.range(of: id), range.count > 1 else { continue }
+      guard let range = tokens.range(of: id), range.count > 1 else { continue }
       if let (left, right) = parts.lastMerge(of: range, in: vocabulary, except: special) {
         merges.append(BPEModel.Merge(left: left, right: right, merged: id))
       } else {

@@ -138,13 +138,16 @@ extension Tokenizer {
       )
     }
     let splitPattern = pattern ?? manifest?.pattern ?? .gpt2
-    if let contents = PreparedVocabulary.contents(of: sources, in: prepared) {
-      let special = try manifest?.specialTokens(in: contents.vocabulary, manifestPath)
+    if let contents = PreparedVocabulary.contents(of: sources, in: prepared),
+      // Where the manifest's are others the files themselves say whose fault it is.
+      let special = try? manifest?.specialTokens(in: contents.vocabulary, manifestPath)
+        ?? contents.specialTokens
+    {
       let model = BPEModel(
         prepared: contents.table, contents.vocabulary, idOfByte: contents.idOfByte,
         preTokenizer: try engine.makePreTokenizer(for: splitPattern))
       return Tokenizer(
-        model: model, specialTokens: special ?? contents.specialTokens, splitPattern: splitPattern)
+        model: model, specialTokens: special, splitPattern: splitPattern)
     }
     let files = try FileBytes.read([sources.vocab, sources.merges])
     let contents = try GPT2Files.read(

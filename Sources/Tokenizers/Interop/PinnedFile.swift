@@ -68,21 +68,21 @@ final class PinnedFile {
     return isRead ? array : nil
   }
 
-  /// Whether all bytes of another file are those of this one from an offset on. A piece at a time, so that
+  /// Whether a range of another file has the bytes of this one from an offset on. A piece at a time, so that
   /// neither is ever in memory as a whole.
-  func holds(_ other: PinnedFile, at offset: Int) -> Bool {
-    let piece = 1 << 16
+  func holds(_ other: PinnedFile, _ range: Range<Int>, at offset: Int) -> Bool {
+    let piece = 1 << 15
     return unsafe withUnsafeTemporaryAllocation(byteCount: 2 * piece, alignment: 64) { room in
       let one = unsafe UnsafeMutableRawBufferPointer(rebasing: room[..<piece])
       let two = unsafe UnsafeMutableRawBufferPointer(rebasing: room[piece...])
       var start = 0
-      while start < other.count {
-        let count = min(piece, other.count - start)
+      while start < range.count {
+        let count = min(piece, range.count - start)
         let (one, two) = unsafe (
           UnsafeMutableRawBufferPointer(rebasing: one[..<count]),
           UnsafeMutableRawBufferPointer(rebasing: two[..<count])
         )
-        guard unsafe read(one, at: offset + start), unsafe other.read(two, at: start) else {
+        guard unsafe read(one, at: offset + start), unsafe other.read(two, at: range.lowerBound + start) else {
           return false
         }
         // `count` bytes of both.

@@ -6,6 +6,7 @@ package final class ByteDecoder: TokenDecoder {
   private static let worthTable = 4096
 
   private let vocabulary: Vocabulary
+  private let tokens: TokenList
   private var table: TokenTable?
   private var decoded = 0
   private let usesTable: Bool
@@ -14,6 +15,7 @@ package final class ByteDecoder: TokenDecoder {
   ///   looked up in the vocabulary, which is what the table is compared with.
   package init(_ vocabulary: Vocabulary, usesTable: Bool = true) {
     self.vocabulary = vocabulary
+    tokens = vocabulary.tokens
     self.usesTable = usesTable
   }
 
@@ -39,7 +41,7 @@ package final class ByteDecoder: TokenDecoder {
           }
           if index == batch.count { break }
           let range = try rangeOf(batch[index], at: start + index, skipped)
-          if let range { bytes += vocabulary.arena[range] }
+          if let range { bytes += tokens.arena[range] }
           index += 1
         }
       }
@@ -62,7 +64,7 @@ package final class ByteDecoder: TokenDecoder {
         if index == ids.count { break }
       }
       if let range = try rangeOf(ids[index], at: index, skipped) {
-        let arena = vocabulary.arena
+        let arena = tokens.arena
         bytes.append(arena.span.extracting(range))
       }
       index += 1
@@ -91,7 +93,7 @@ package final class ByteDecoder: TokenDecoder {
   private func rangeOf(
     _ id: TokenID, at index: Int, _ skipped: SpecialTokens?
   ) throws(TokenizerError) -> Range<Int>? {
-    guard let range = vocabulary.range(of: id) else { throw .unknownTokenID(id, index: index) }
+    guard let range = tokens.range(of: id) else { throw .unknownTokenID(id, index: index) }
     return skipped?.contains(id) ?? false ? nil : range
   }
 
@@ -100,7 +102,7 @@ package final class ByteDecoder: TokenDecoder {
   ) throws(TokenizerError) {
     for index in ids.indices {
       if let range = try rangeOf(ids[index], at: start + index, skipped) {
-        bytes += vocabulary.arena[range]
+        bytes += tokens.arena[range]
       }
     }
   }

@@ -21,16 +21,17 @@
     count = Int(largest.rawValue) + 1
     memory = ZeroedMemory(byteCount: count * Self.slot)
     self.marked = marked
-    for position in vocabulary.ids.indices {
-      let range = Int(vocabulary.offsets[position])..<Int(vocabulary.offsets[position + 1])
+    let tokens = vocabulary.tokens
+    for position in tokens.ids.indices {
+      let range = tokens.range(at: position)
       // Inside of the memory: no id is larger than the largest.
-      let slot = unsafe memory.base + Int(vocabulary.ids[position]) * Self.slot
+      let slot = unsafe memory.base + Int(tokens.ids[position]) * Self.slot
       if range.count >= Self.slot {
         unsafe slot.storeBytes(of: 255, toByteOffset: 15, as: UInt8.self)
         continue
       }
       for (offset, index) in range.enumerated() {
-        unsafe slot.storeBytes(of: vocabulary.arena[index], toByteOffset: offset, as: UInt8.self)
+        unsafe slot.storeBytes(of: tokens.arena[index], toByteOffset: offset, as: UInt8.self)
       }
       unsafe slot.storeBytes(of: UInt8(range.count), toByteOffset: 15, as: UInt8.self)
     }

@@ -99,6 +99,58 @@ struct PreparedVocabularyTests {
     }
   }
 
+  /// Spelling tokens is what a start saves: encoding, and what it asks of a vocabulary, must do without.
+  @Test(arguments: Engine.available)
+  func encodingAsksForNoToken(_ engine: Engine) throws {
+    try Place.with { place in
+      let contents = try #require(place.contents)
+      let plain = try place.tokenizer(prepared: false, engine)
+      let vocabulary = Vocabulary(
+        count: contents.vocabulary.count, largestID: contents.vocabulary.largestID,
+        known: try TokenList(arena: [], offsets: [0], ids: [])
+      ) {
+        Issue.record("a token was asked for")
+        return plain.vocabulary.tokens
+      }
+      let model = BPEModel(
+        prepared: contents.table, vocabulary, idOfByte: contents.idOfByte,
+        preTokenizer: try engine.makePreTokenizer(for: .gpt2))
+      let tokenizer = Tokenizer(
+        model: model, specialTokens: contents.specialTokens, splitPattern: .gpt2)
+      for text in try Fixtures.texts() {
+        let ids = try plain.encode(text.span)
+        #expect(try tokenizer.encode(text.span) == ids)
+      }
+      #expect(tokenizer.vocabularySize == plain.vocabularySize)
+      #expect(tokenizer.vocabulary.largestID == plain.vocabulary.largestID)
+    }
+  }
+
+  /// Tokens beyond those of merges, with holes between their ids, and no merges at all.
+  @Test func tokensThatNoMergeMakes() throws {
+    for (merges, others) in [
+      ([], []), (["a b"], []), (["a b", "ab c"], ["<|end|>", "zebra", "<|x|>"]), ([], ["<|end|>"]),
+    ] as [([String], [String])] {
+      try ScratchFolder.with { scratch in
+        var entries = ByteAlphabet.bytesInOrder.map { ByteAlphabet.spelling(of: [$0]) }
+        entries += merges.map { $0.filter { $0 != " " } }
+        let beyond = entries.count
+        let lines = (entries + others).enumerated().map { index, token in
+          "\(JSONValue.quoted(token)): \(index < beyond ? index : beyond + 7 * (index - beyond))"
+        }
+        try scratch.write(Array("{\(lines.joined(separator: ", "))}".utf8), to: "vocab.json")
+        try scratch.write(Array(merges.map { $0 + "\n" }.joined().utf8), to: "merges.txt")
+        let (name, bytes) = try PreparedVocabulary.make(folder: scratch.path)
+        try scratch.write(bytes, to: name)
+        let sources = try #require(Tokenizer.sources(in: scratch.path))
+        #expect(PreparedVocabulary.contents(of: sources, in: [scratch.path]) != nil)
+        try expectEqual(
+          try Tokenizer(contentsOf: scratch.path),
+          try Tokenizer(contentsOf: scratch.path, prepared: [scratch.path]))
+      }
+    }
+  }
+
   @Test func theSameTokenizerOfGPT2() throws {
     let folder = Fixtures.path("vocabs/gpt2")
     try ScratchFolder.with { scratch in
@@ -167,7 +219,7 @@ struct PreparedVocabularyTests {
         let contents = try place.contents(damaged)
         #expect(contents == nil, "byte \(offset)")
       }
-      for count in [0, 1, 71, 72, 1096, place.bytes.count - 1] {
+      for count in [0, 1, 79, 80, 1104, place.bytes.count - 1] {
         let contents = try place.contents(Array(place.bytes.prefix(count)))
         #expect(contents == nil, "\(count) bytes")
       }
@@ -177,12 +229,12 @@ struct PreparedVocabularyTests {
     }
   }
 
-  /// The parts of a prepared form behind its header: bytes, table, offsets, ids, special, arena.
-  private func parts(_ bytes: [UInt8], _ contents: PreparedVocabulary.Contents) -> [[UInt8]] {
-    let vocabulary = contents.vocabulary
+  /// The parts of a prepared form behind its header: tokens of bytes, table, and of the other tokens offsets, ids, ids
+  /// of special ones, bytes.
+  private func parts(_ bytes: [UInt8], _ header: PreparedVocabulary.Header) -> [[UInt8]] {
     let counts = [
-      1024, contents.table.preparable?.bytes.count ?? 0, 4 * (vocabulary.count + 1),
-      4 * vocabulary.count, 4 * contents.specialTokens.entries.count, vocabulary.arena.count,
+      1024, MergeTableStorage.byteCount(bits: UInt64(header.bits)), 4 * (header.otherCount + 1),
+      4 * header.otherCount, 4 * header.specialCount, header.otherBytes,
     ]
     var parts: [[UInt8]] = []
     var start = PreparedVocabulary.Header.size
@@ -199,8 +251,8 @@ struct PreparedVocabularyTests {
   func whatIsMadeUpHarmsNothing(_ seed: UInt64) throws {
     try Place.with { place in
       var random = SeededRandom(seed: seed)
-      let honest = try #require(place.contents)
-      var parts = parts(place.bytes, honest)
+      var header = try #require(PreparedVocabulary.header(of: place.bytes))
+      var parts = parts(place.bytes, header)
       let end = PreparedVocabulary.Header.size + parts.reduce(0) { $0 + $1.count }
       for _ in 0..<1 + random.below(6) {
         let part = random.below(parts.count)
@@ -215,12 +267,12 @@ struct PreparedVocabularyTests {
           }
         }
       }
-      var header = try #require(PreparedVocabulary.header(of: place.bytes))
       // Seldom other counts: with them hardly anything fits.
+      if random.below(12) == 0 { header.tokenBytes += 1 - 2 * random.below(2) }
       if random.below(12) == 0 { header.mergeCount -= 1 }
       if random.below(12) == 0 { header.bits += 1 - 2 * random.below(2) }
       header.checksum = PreparedVocabulary.checksum(
-        header, .init(table: Array(parts[..<2]), vocabulary: Array(parts[2...])))
+        header, .init(table: Array(parts[..<2]), others: Array(parts[2...])))
       let bytes =
         PreparedVocabulary.encoded(header) + parts.flatMap { $0 } + place.bytes[end...]
       guard try place.contents(bytes) != nil else { return }
@@ -278,6 +330,37 @@ struct PreparedVocabularyTests {
         atPath: path, withIntermediateDirectories: false)
       #expect(place.contents == nil)
       _ = try place.tokenizer(prepared: true)
+    }
+  }
+
+  /// Merges that make each token twice as long as the one before would ask for more memory than there is.
+  @Test func mergesThatGrowWithoutEnd() throws {
+    try Place.with { place in
+      var header = try #require(PreparedVocabulary.header(of: place.bytes))
+      var parts = parts(place.bytes, header)
+      let slots = 1 << header.bits
+      for slot in 0..<slots {
+        let bytes = parts[1][8 * slot..<8 * slot + 8]
+        var number = bytes.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        if number == .max { continue }
+        let rank = number & (1 << 22 - 1)
+        number = (rank + 255) << 43 | (rank + 255) << 22 | rank
+        for byte in 0..<8 {
+          parts[1][8 * slot + byte] = UInt8(truncatingIfNeeded: number >> UInt64(8 * byte))
+        }
+      }
+      let end = PreparedVocabulary.Header.size + parts.reduce(0) { $0 + $1.count }
+      for tokenBytes in [header.tokenBytes, header.vocabCount, header.vocabCount + 1, 1 << 32 - 1] {
+        header.tokenBytes = tokenBytes
+        header.checksum = PreparedVocabulary.checksum(
+          header, .init(table: Array(parts[..<2]), others: Array(parts[2...])))
+        let contents = try place.contents(
+          PreparedVocabulary.encoded(header) + parts.flatMap { $0 } + place.bytes[end...])
+        #expect((contents == nil) == (tokenBytes > header.vocabCount))
+        guard let contents else { continue }
+        #expect(contents.vocabulary.tokenIDs.count == contents.vocabulary.count)
+        #expect(contents.vocabulary.bytes(of: TokenID(300))?.count == 1)
+      }
     }
   }
 

@@ -74,11 +74,13 @@ public struct BPEModel: TokenModel {
   /// The rank of the first merge that does not join the bytes of two tokens to those of a third; nil if there is
   /// none.
   static func firstUnfit(_ merges: [Merge], _ vocabulary: Vocabulary) -> Int? {
-    let arena = vocabulary.arena.span
+    let tokens = vocabulary.tokens
+    let bytes = tokens.arena
+    let arena = bytes.span
     for (rank, merge) in merges.enumerated() {
-      guard let left = vocabulary.range(of: merge.left),
-        let right = vocabulary.range(of: merge.right),
-        let merged = vocabulary.range(of: merge.merged),
+      guard let left = tokens.range(of: merge.left),
+        let right = tokens.range(of: merge.right),
+        let merged = tokens.range(of: merge.merged),
         left.count + right.count == merged.count,
         arena.extracting(left).elementsEqual(
           arena.extracting(merged).extracting(first: left.count)),

@@ -18,7 +18,7 @@ struct LookupMerger {
   static let longest = 256
   private static let noRank = UInt32.max
 
-  private let vocabulary: Vocabulary
+  private let tokens: TokenList
   private let order: BPEMerges.Order
   /// Where each part begins, and the end of the last.
   private var bounds: [Int] = []
@@ -28,7 +28,7 @@ struct LookupMerger {
   private var pairs: [(rank: UInt32, joined: Int)] = []
 
   init(_ vocabulary: Vocabulary, _ order: BPEMerges.Order) {
-    self.vocabulary = vocabulary
+    tokens = vocabulary.tokens
     self.order = order
   }
 
@@ -40,7 +40,7 @@ struct LookupMerger {
     parts.removeAll(keepingCapacity: true)
     pairs.removeAll(keepingCapacity: true)
     for start in bytes.indices {
-      guard let position = vocabulary.position(of: bytes.extracting(start..<start + 1)) else {
+      guard let position = tokens.position(of: bytes.extracting(start..<start + 1)) else {
         preconditionFailure("a model has a token for each byte")
       }
       bounds.append(start)
@@ -59,15 +59,15 @@ struct LookupMerger {
       if best > 0 { pairs[best - 1] = pair(at: best - 1, bytes) }
       if best < pairs.count { pairs[best] = pair(at: best, bytes) }
     }
-    for part in parts { body(TokenID(vocabulary.ids[part])) }
+    for part in parts { body(TokenID(tokens.ids[part])) }
   }
 
   /// The pair that a part begins.
   private func pair(at part: Int, _ bytes: Span<UInt8>) -> (rank: UInt32, joined: Int) {
     let none = (rank: Self.noRank, joined: 0)
-    guard let joined = vocabulary.position(of: bytes.extracting(bounds[part]..<bounds[part + 2]))
+    guard let joined = tokens.position(of: bytes.extracting(bounds[part]..<bounds[part + 2]))
     else { return none }
-    let id = TokenID(vocabulary.ids[joined])
+    let id = TokenID(tokens.ids[joined])
     switch order {
     case .positions(let special):
       return special.contains(id) ? none : (UInt32(joined), joined)
@@ -80,8 +80,8 @@ struct LookupMerger {
         if merges[middle].merged < id { low = middle + 1 } else { high = middle }
       }
       guard low < merges.count, merges[low].merged == id,
-        merges[low].left == TokenID(vocabulary.ids[parts[part]]),
-        merges[low].right == TokenID(vocabulary.ids[parts[part + 1]])
+        merges[low].left == TokenID(tokens.ids[parts[part]]),
+        merges[low].right == TokenID(tokens.ids[parts[part + 1]])
       else { return none }
       return (UInt32(low), joined)
     }

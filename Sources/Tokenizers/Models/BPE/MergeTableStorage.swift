@@ -96,7 +96,7 @@ internal import CKernels
   ///
   /// - Parameters:
   ///   - bits: Of the number of slots.
-  ///   - fill: Writes to all of the memory, and says whether it could.
+  ///   - fill: Writes to all of a piece of the memory, one after the other, and says whether it could.
   /// - Returns: nil if it could not, or if what was written would lead out of the tables: whatever it is, looking
   ///   symbols up afterwards ends, and gives ranks of merges.
   init?(
@@ -119,10 +119,9 @@ internal import CKernels
     symbolCount = 256 + mergeCount
     self.mergeCount = mergeCount
     inOrder = true
-    let room = unsafe UnsafeMutableRawBufferPointer(start: memory.base, count: byteCount)
     unsafe HugePages.populateHuge(
       UnsafeMutableRawBufferPointer(start: memory.base, count: roomCount))
-    guard unsafe fill(room), isSound(mergeCount) else { return nil }
+    guard unsafe fillSoundly(fill, byteCount) else { return nil }
   }
 
   /// How many tokens take part in merges, bytes included: symbols are the numbers below.
@@ -135,39 +134,35 @@ internal import CKernels
     MemoryLayout<UInt64>.stride << Int(bits) + bytePairs * MemoryLayout<UInt32>.stride
   }
 
-  /// Whether each slot is free or says a merge of symbols that are there before it, none of them more than can be,
-  /// and each rank of a pair of bytes is a merge's or none.
-  private func isSound(_ mergeCount: Int) -> Bool {
-    // Without a branch for each slot, eight at a time: the highest bit of a difference is set where it is negative, and
-    // that of what is not 0 or of its negative.
-    typealias Slots = SIMD8<UInt64>
-    let symbolMask = Slots(repeating: UInt64(1) << Self.symbolBits - 1)
-    let rankMask = Slots(repeating: UInt64(Self.noRank))
-    let limit = Slots(repeating: UInt64(mergeCount))
-    let free = Slots(repeating: Self.free)
-    var (bad, taken) = (Slots.zero, Slots.zero)
-    for group in 0..<(1 << Int(bits)) / Slots.scalarCount {
-      // In bounds of the slots, which begin at a cache line.
-      let slot = unsafe UnsafeRawPointer(slots)
-        .load(fromByteOffset: group &* MemoryLayout<Slots>.stride, as: Slots.self)
-      let difference = slot ^ free
-      let isTaken = (difference | (0 &- difference)) &>> 63
-      let rank = slot & rankMask
-      let made = rank &+ 255
-      let right = slot &>> UInt64(Self.rankBits) & symbolMask
-      let left = slot &>> UInt64(Self.rankBits &+ Self.symbolBits)
-      let isOver = (limit &- 1 &- rank) | (made &- left) | (made &- right)
-      bad |= (isOver &>> 63) & isTaken
-      taken &+= isTaken
+  /// Whether all of the memory was filled, each slot is free or says a merge of symbols that are there before it, none
+  /// of them more than can be, and each rank of a pair of bytes is a merge's or none.
+  ///
+  /// A piece at a time, which is looked at while it is near.
+  private func fillSoundly(_ fill: (UnsafeMutableRawBufferPointer) -> Bool, _ byteCount: Int) -> Bool {
+    var taken: UInt64 = 0
+    var start = 0
+    let end = MemoryLayout<UInt64>.stride << Int(bits)
+    while start < byteCount {
+      // A piece holds slots or ranks alone, and lies in the memory.
+      let count = min(1 << 16, (start < end ? end : byteCount) - start)
+      let piece = unsafe memory.base + start
+      guard unsafe fill(UnsafeMutableRawBufferPointer(start: piece, count: count)) else {
+        return false
+      }
+      let isSound =
+        if start < end {
+          unsafe merges_are_sound(
+            piece.assumingMemoryBound(to: UInt64.self), count / MemoryLayout<UInt64>.stride,
+            UInt64(mergeCount), &taken)
+        } else {
+          unsafe merge_ranks_are_sound(
+            piece.assumingMemoryBound(to: UInt32.self), count / MemoryLayout<UInt32>.stride,
+            UInt32(mergeCount))
+        }
+      if isSound == 0 { return false }
+      start += count
     }
-    var badRanks: UInt32 = 0
-    let rankLimit = UInt32(mergeCount)
-    for pair in 0..<Self.bytePairs {
-      // In bounds of the ranks, which all of the memory behind the slots is.
-      let rank = unsafe rankOfBytes[pair]
-      badRanks |= rank == Self.noRank || rank < rankLimit ? 0 : 1
-    }
-    return bad == .zero && badRanks == 0 && taken.wrappedSum() == UInt64(mergeCount)
+    return taken == UInt64(mergeCount)
   }
 
   /// Calls `body` with the tables' addresses, which are valid until it returns.
@@ -183,9 +178,13 @@ internal import CKernels
     }
   }
 
-  /// The memory of a table whose merges are in order, and the bits of the number of slots; nil for another.
+  /// The memory of a table whose merges are in order and join tokens that are there before, and the bits of the number
+  /// of slots; nil for another.
   var preparable: (bits: Int, bytes: [UInt8])? {
-    guard inOrder else { return nil }
+    var taken: UInt64 = 0
+    // All of the slots.
+    guard inOrder, unsafe merges_are_sound(slots, 1 << Int(bits), UInt64(mergeCount), &taken) != 0
+    else { return nil }
     // All of the memory, which was written when the table was made.
     let bytes = unsafe UnsafeRawBufferPointer(
       start: memory.base, count: Self.byteCount(bits: bits))
@@ -197,21 +196,29 @@ internal import CKernels
   func merges(in vocabulary: Vocabulary) -> [BPEModel.Merge] {
     let none = TokenID(UInt32.max)
     var merges = [BPEModel.Merge](
-      repeating: BPEModel.Merge(left: none, right: none, merged: none), count: symbolCount - 256)
+      repeating: BPEModel.Merge(left: none, right: none, merged: none), count: mergeCount)
+    forEachMerge { rank, left, right, lookup in
+      merges[Int(rank)] = BPEModel.Merge(
+        left: lookup.token(left), right: lookup.token(right),
+        merged: lookup.token(lookup.merged(rank)))
+    }
+    return BPEModel.firstUnfit(merges, vocabulary) == nil ? merges : []
+  }
+
+  /// Calls `body` with the rank of each merge and the symbols that it joins, in any order.
+  func forEachMerge(_ body: (_ rank: UInt32, _ left: UInt32, _ right: UInt32, Lookup) -> Void) {
     withLookup { lookup in
       for position in 0..<1 << Int(bits) {
         // In bounds of the slots; ranks are those of merges, and symbols have tokens.
         let slot = unsafe slots[position]
         if slot == Self.free { continue }
-        let rank = UInt32(truncatingIfNeeded: slot) & Self.noRank
         let pair = slot >> Self.rankBits
-        let right = UInt32(truncatingIfNeeded: pair) & (1 << UInt32(Self.symbolBits) - 1)
-        merges[Int(rank)] = BPEModel.Merge(
-          left: lookup.token(UInt32(truncatingIfNeeded: pair >> Self.symbolBits)),
-          right: lookup.token(right), merged: lookup.token(lookup.merged(rank)))
+        body(
+          UInt32(truncatingIfNeeded: slot) & Self.noRank,
+          UInt32(truncatingIfNeeded: pair >> Self.symbolBits),
+          UInt32(truncatingIfNeeded: pair) & (1 << UInt32(Self.symbolBits) - 1), lookup)
       }
     }
-    return BPEModel.firstUnfit(merges, vocabulary) == nil ? merges : []
   }
 
   /// The tables' addresses for a hot loop. Symbols and ranks that it is asked about are ones it gave.

@@ -76,19 +76,20 @@ struct MergeTree: Sendable {
     _ nodes: inout [Node], _ vocabulary: Vocabulary, _ merges: [BPEModel.Merge],
     _ lookup: MergeTableStorage.Lookup, _ filter: MergeFilter
   ) -> Bool {
+    let tokens = vocabulary.tokens
     var symbols = [UInt32](repeating: none, count: vocabulary.count)
     for symbol in nodes.indices {
-      guard let position = vocabulary.position(of: lookup.token(UInt32(symbol))) else {
+      guard let position = tokens.position(of: lookup.token(UInt32(symbol))) else {
         return false
       }
       symbols[position] = UInt32(symbol)
-      nodes[symbol].start = vocabulary.offsets[position]
-      nodes[symbol].length = vocabulary.offsets[position + 1] - vocabulary.offsets[position]
+      nodes[symbol].start = tokens.offsets[position]
+      nodes[symbol].length = tokens.offsets[position + 1] - tokens.offsets[position]
       // Symbols below 256 are the bytes.
       if symbol < 256 { nodes[symbol].order = 0 }
     }
     func symbol(_ id: TokenID) -> Int? {
-      vocabulary.position(of: id).map { Int(symbols[$0]) }
+      tokens.position(of: id).map { Int(symbols[$0]) }
     }
     // First whether there is a tree at all: every part is made before it is used, and once.
     for (rank, merge) in merges.enumerated() {

@@ -4,11 +4,11 @@ internal import CKernels
 extension PreTokenEncoder {
   /// The vocabulary as a look-up of whole pre-tokens.
   final class WholePreTokens {
-    let vocabulary: Vocabulary
+    let tokens: TokenList
     let special: Set<TokenID>
 
     init(_ model: BPEModel) {
-      vocabulary = model.vocabulary
+      tokens = model.vocabulary.tokens
       special = model.specialIDs
     }
   }
@@ -127,9 +127,9 @@ extension PreTokenEncoder {
   /// The id of a pre-token that is a token, in models that look for it.
   @inline(__always)
   private func wholePreToken(_ preToken: Span<UInt8>) -> TokenID? {
-    guard let wholePreTokens, let id = wholePreTokens.vocabulary.id(of: preToken),
-      !wholePreTokens.special.contains(id)
+    guard let wholePreTokens, let position = wholePreTokens.tokens.position(of: preToken)
     else { return nil }
-    return id
+    let id = TokenID(wholePreTokens.tokens.ids[position])
+    return wholePreTokens.special.contains(id) ? nil : id
   }
 }

@@ -130,12 +130,12 @@ public struct WordModel: TokenModel {
 
 /// Joins words by spaces; knows from one call to the next whether a word came before.
 final class WordDecoder: TokenDecoder {
-  private let vocabulary: Vocabulary
+  private let tokens: TokenList
   private let splitter: WordModel.Splitter
   private var isFirst = true
 
   init(_ vocabulary: Vocabulary, _ splitter: WordModel.Splitter) {
-    self.vocabulary = vocabulary
+    tokens = vocabulary.tokens
     self.splitter = splitter
   }
 
@@ -144,11 +144,11 @@ final class WordDecoder: TokenDecoder {
   ) throws(TokenizerError) {
     for index in ids.indices {
       let id = ids[index]
-      guard let range = vocabulary.range(of: id) else {
+      guard let range = tokens.range(of: id) else {
         throw .unknownTokenID(id, index: index)
       }
       if let skipped, skipped.contains(id) { continue }
-      let word = vocabulary.arena[range]
+      let word = tokens.arena[range]
       if !isFirst, !closesUp(word) { bytes.append(UInt8(ascii: " ")) }
       bytes.append(contentsOf: word)
       isFirst = false
