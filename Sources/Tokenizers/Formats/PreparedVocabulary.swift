@@ -127,7 +127,8 @@ extension PreparedVocabulary {
     else { return nil }
     let start = tokens.offsets[first]
     return try? TokenList(
-      arena: Array(tokens.arena[Int(start)...]), offsets: tokens.offsets[first...].map { $0 - start },
+      arena: Array(tokens.arena[Int(start)...]),
+      offsets: tokens.offsets[first...].map { $0 - start },
       ids: Array(tokens.ids[first...]))
   }
 

@@ -82,7 +82,9 @@ final class PinnedFile {
           UnsafeMutableRawBufferPointer(rebasing: one[..<count]),
           UnsafeMutableRawBufferPointer(rebasing: two[..<count])
         )
-        guard unsafe read(one, at: offset + start), unsafe other.read(two, at: range.lowerBound + start) else {
+        guard unsafe read(one, at: offset + start),
+          unsafe other.read(two, at: range.lowerBound + start)
+        else {
           return false
         }
         // `count` bytes of both.

@@ -22,7 +22,8 @@ struct MergeCheckTests {
     return rank < merges && left < 256 + rank && right < 256 + rank
   }
 
-  private static func check(_ slots: [UInt64], _ merges: UInt64) -> [(isSound: Bool, taken: UInt64)] {
+  private static func check(_ slots: [UInt64], _ merges: UInt64) -> [(isSound: Bool, taken: UInt64)]
+  {
     [false, true].map { isPortable in
       var taken: UInt64 = 0
       // All of the array.
@@ -83,7 +84,8 @@ struct MergeCheckTests {
   @Test func ranksOfPairsOfBytes() {
     let none = UInt32(1) << UInt32(MERGE_RANK_BITS) - 1
     for (ranks, merges, expected) in [
-      ([none], 0, true), ([0], 0, false), ([0, 5, none, 9], 10, true), ([0, 5, none, 10], 10, false),
+      ([none], 0, true), ([0], 0, false), ([0, 5, none, 9], 10, true),
+      ([0, 5, none, 10], 10, false),
       ([UInt32](repeating: none, count: 40) + [.max], 10, false), ([], 0, true),
     ] as [([UInt32], UInt32, Bool)] {
       for isPortable in [false, true] {

@@ -138,7 +138,9 @@ internal import CKernels
   /// of them more than can be, and each rank of a pair of bytes is a merge's or none.
   ///
   /// A piece at a time, which is looked at while it is near.
-  private func fillSoundly(_ fill: (UnsafeMutableRawBufferPointer) -> Bool, _ byteCount: Int) -> Bool {
+  private func fillSoundly(_ fill: (UnsafeMutableRawBufferPointer) -> Bool, _ byteCount: Int)
+    -> Bool
+  {
     var taken: UInt64 = 0
     var start = 0
     let end = MemoryLayout<UInt64>.stride << Int(bits)
