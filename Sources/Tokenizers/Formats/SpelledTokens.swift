@@ -32,28 +32,10 @@ enum SpelledTokens {
   private static func spell(
     _ table: MergeTableStorage, _ idOfByte: [TokenID], _ others: TokenList, _ byteCount: Int
   ) -> TokenList {
-    var parts = [(left: UInt32, right: UInt32)](repeating: (0, 0), count: table.mergeCount)
-    table.forEachMerge { rank, left, right, lookup in
-      parts[Int(rank)] = (lookup.token(left).rawValue, lookup.token(right).rawValue)
-    }
-    let limit = byteCount - others.arena.count
-    var arena: [UInt8] = []
-    arena.reserveCapacity(byteCount)
-    var offsets: [UInt32] = [0]
-    offsets.reserveCapacity(257 + parts.count + others.ids.count)
-    arena += [UInt8](repeating: 0, count: 256)
-    for (byte, id) in idOfByte.enumerated() { arena[Int(id.rawValue)] = UInt8(byte) }
-    offsets += 1...256
-    for part in parts {
-      // Both parts are there: their ids are lower.
-      for id in [Int(part.left), Int(part.right)] {
-        let range = Int(offsets[id])..<Int(offsets[id + 1])
-        if arena.count + range.count > limit { break }
-        arena += arena[range]
-      }
-      offsets.append(UInt32(arena.count))
-    }
-    if arena.count != limit || zip(offsets, offsets.dropFirst()).contains(where: { $0 == $1 }) {
+    let parts = table.parts()
+    let room = byteCount - others.arena.count
+    var (arena, offsets) = join(parts, idOfByte, room: room)
+    if arena.count != room || zip(offsets, offsets.dropFirst()).contains(where: { $0 == $1 }) {
       arena.removeLast(arena.count - 256)
       arena += [UInt8](repeating: 0, count: parts.count)
       offsets = (0...UInt32(arena.count)).map { $0 }
@@ -66,5 +48,50 @@ enum SpelledTokens {
       let list = try? TokenList(arena: arena, offsets: offsets, ids: Array(ids), areDistinct: true)
     else { preconditionFailure("tokens that have bytes and ascending ids are refused") }
     return list
+  }
+
+  /// The bytes of all bytes and of each merge's two parts, and where each begins; empty tokens where there is no room.
+  private static func join(
+    _ parts: [(left: UInt32, right: UInt32)], _ idOfByte: [TokenID], room: Int
+  ) -> (arena: [UInt8], offsets: [UInt32]) {
+    var arena: [UInt8] = []
+    // What is written beyond the end of a token is overwritten by the next one.
+    let slack = 16
+    let offsets = unsafe [UInt32](unsafeUninitializedCapacity: 257 + parts.count) { offsets, made in
+      made = offsets.count
+      unsafe arena = [UInt8](unsafeUninitializedCapacity: max(256, room) + slack) { bytes, end in
+        guard let base = bytes.baseAddress else { return }
+        for byte in 0..<256 {
+          unsafe base[Int(idOfByte[byte].rawValue)] = UInt8(byte)
+          unsafe offsets[byte] = UInt32(byte)
+        }
+        unsafe offsets[256] = 256
+        end = 256
+        for index in parts.indices {
+          append(parts[index].left)
+          append(parts[index].right)
+          unsafe offsets[257 + index] = UInt32(end)
+        }
+
+        // A part of a merge is there: symbols are lower, and ids but of bytes. It ends before the end, behind which
+        // there are 16 bytes.
+        @inline(__always) func append(_ symbol: UInt32) {
+          let id = Int(symbol < 256 ? idOfByte[Int(symbol)].rawValue : symbol)
+          let start = unsafe Int(offsets[id])
+          let count = unsafe Int(offsets[id + 1]) - start
+          if end + count > room { return }
+          var done = 0
+          repeat {
+            let word = unsafe UnsafeRawPointer(base + start + done)
+              .loadUnaligned(as: SIMD16<UInt8>.self)
+            unsafe UnsafeMutableRawPointer(base + end + done)
+              .storeBytes(of: word, as: SIMD16<UInt8>.self)
+            done += 16
+          } while done < count
+          end += count
+        }
+      }
+    }
+    return (arena, offsets)
   }
 }

@@ -196,30 +196,32 @@ internal import CKernels
   /// The merges of a table that is in order, read from its slots; none if one of them does not join the bytes of
   /// two tokens to those of a third.
   func merges(in vocabulary: Vocabulary) -> [BPEModel.Merge] {
-    let none = TokenID(UInt32.max)
-    var merges = [BPEModel.Merge](
-      repeating: BPEModel.Merge(left: none, right: none, merged: none), count: mergeCount)
-    forEachMerge { rank, left, right, lookup in
-      merges[Int(rank)] = BPEModel.Merge(
-        left: lookup.token(left), right: lookup.token(right),
-        merged: lookup.token(lookup.merged(rank)))
+    let merges = withLookup { lookup in
+      parts().enumerated().map { rank, parts in
+        BPEModel.Merge(
+          left: lookup.token(parts.left), right: lookup.token(parts.right),
+          merged: lookup.token(lookup.merged(UInt32(rank))))
+      }
     }
     return BPEModel.firstUnfit(merges, vocabulary) == nil ? merges : []
   }
 
-  /// Calls `body` with the rank of each merge and the symbols that it joins, in any order.
-  func forEachMerge(_ body: (_ rank: UInt32, _ left: UInt32, _ right: UInt32, Lookup) -> Void) {
-    withLookup { lookup in
+  /// The symbols that the merge of each rank joins, read from the slots.
+  func parts() -> [(left: UInt32, right: UInt32)] {
+    // One more place: for free slots, whose rank is beyond all. Whether a slot is free cannot be foreseen.
+    unsafe [(left: UInt32, right: UInt32)](unsafeUninitializedCapacity: mergeCount + 1) { parts, count in
+      unsafe parts.initialize(repeating: (0, 0))
       for position in 0..<1 << Int(bits) {
-        // In bounds of the slots; ranks are those of merges, and symbols have tokens.
+        // In bounds of the slots, and of the places.
         let slot = unsafe slots[position]
-        if slot == Self.free { continue }
+        let rank = min(Int(truncatingIfNeeded: slot & UInt64(Self.noRank)), mergeCount)
         let pair = slot >> Self.rankBits
-        body(
-          UInt32(truncatingIfNeeded: slot) & Self.noRank,
+        unsafe parts[rank] = (
           UInt32(truncatingIfNeeded: pair >> Self.symbolBits),
-          UInt32(truncatingIfNeeded: pair) & (1 << UInt32(Self.symbolBits) - 1), lookup)
+          UInt32(truncatingIfNeeded: pair) & (1 << UInt32(Self.symbolBits) - 1)
+        )
       }
+      count = mergeCount
     }
   }
 
