@@ -66,7 +66,13 @@ package final class EncodingPipeline {
     let options = EncodingOptions(special: .text, invalidUTF8: invalidUTF8)
     encoders = TextEncoder.team(tokenizer, options, count: max(1, threads))
     encoders[0].expect(byteCount)
+    PreTokenCacheStorage.dropMemory()
     parts = (0..<OrderedPipeline.partCount(threads: threads)).map { _ in TextPart() }
+  }
+
+  /// Gets the memory in which the next pipeline will encode about so many bytes, while its tokenizer is being read.
+  package static func getMemory(expecting byteCount: Int) {
+    PreTokenCache.getMemory(forAbout: byteCount)
   }
 
   /// Works on all documents.

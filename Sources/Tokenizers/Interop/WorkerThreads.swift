@@ -9,7 +9,8 @@ enum WorkerThreads {
   /// returns when all calls have returned. There are as many threads as cores at most; where there are fewer than calls,
   /// a thread makes several, one after the other.
   ///
-  /// A call may itself call this.
+  /// A call may itself call this, and so may several threads at once: who finds all threads at work is joined by those
+  /// that have done theirs.
   static func run(_ count: Int, _ body: (Int) -> Void) {
     if count <= 1 {
       if count == 1 { body(0) }
@@ -17,9 +18,10 @@ enum WorkerThreads {
     }
     withoutActuallyEscaping(body) { body in
       let job = Job(count: count, body)
-      idle.lend(job)
+      let isWaiting = idle.lend(job)
       job.work()
       job.finish()
+      if isWaiting { idle.withdraw(job) }
     }
   }
 
@@ -58,6 +60,9 @@ enum WorkerThreads {
       }
     }
 
+    /// Whether there are numbers that no thread has taken.
+    var hasMore: Bool { monitor.withLock { next < count } }
+
     private func take() -> Int? {
       monitor.withLock {
         if next == count { return nil }
@@ -84,21 +89,49 @@ enum WorkerThreads {
   private final class IdleWorkers: @unchecked Sendable {
     private let monitor = Monitor()
     private var workers: [Worker] = []
+    private var startedCount = 0
+    /// Jobs that want more threads than there were, the first one first.
+    private var waiting: [Job] = []
 
     /// Has the job worked on by as many threads as it wants, or as there are.
-    func lend(_ job: Job) {
-      let wanted = min(job.count - 1, job.shares.coreCount - 1)
-      var lent = monitor.withLock {
+    ///
+    /// - Returns: Whether it waits for more of them, until it is withdrawn.
+    func lend(_ job: Job) -> Bool {
+      let most = job.shares.coreCount - 1
+      let wanted = min(job.count - 1, most)
+      var (lent, new) = monitor.withLock {
         let count = min(wanted, workers.count)
+        let new = max(0, min(wanted - count, most - startedCount))
+        startedCount += new
+        if count + new < wanted { waiting.append(job) }
         defer { workers.removeLast(count) }
-        return Array(workers.suffix(count))
+        return (Array(workers.suffix(count)), new)
       }
-      while lent.count < wanted, let worker = Worker.start(for: self) { lent.append(worker) }
+      let isWaiting = lent.count + new < wanted
+      while new > 0, let worker = Worker.start(for: self) {
+        lent.append(worker)
+        new -= 1
+      }
+      // Those that the system did not give.
+      if new > 0 { monitor.withLock { startedCount -= new } }
       for (index, worker) in lent.enumerated() { worker.begin(job, index: index) }
+      return isWaiting
     }
 
-    func takeBack(_ worker: Worker) {
-      monitor.withLock { workers.append(worker) }
+    func withdraw(_ job: Job) {
+      monitor.withLock { waiting.removeAll { $0 === job } }
+    }
+
+    /// A job that waits for the worker, which has done its own; or else the worker waits.
+    func takeBack(_ worker: Worker) -> Job? {
+      monitor.withLock {
+        while let job = waiting.first {
+          if job.hasMore { return job }
+          waiting.removeFirst()
+        }
+        workers.append(worker)
+        return nil
+      }
     }
   }
 
@@ -134,7 +167,7 @@ enum WorkerThreads {
         let (job, wasLooking) = next()
         if !wasLooking { job.shares.release() }
         job.work()
-        idle.takeBack(self)
+        while let other = idle.takeBack(self) { other.work() }
       }
     }
 

@@ -17,6 +17,7 @@
 
   /// The first byte, aligned for any type.
   let base: UnsafeMutableRawPointer
+  let byteCount: Int
   /// What is given back: nothing if the block was allocated.
   private let mapped: UnsafeMutableRawPointer?
   private let mappedCount: Int
@@ -26,6 +27,7 @@
   ///   - isSparse: Whether its user will ask for pages where they are needed (`HugePages.populateHuge`), or much of it
   ///     is never touched.
   init(byteCount: Int, isSparse: Bool = false) {
+    self.byteCount = byteCount
     #if canImport(Darwin)
       let flags = MAP_PRIVATE | MAP_ANON
     #else

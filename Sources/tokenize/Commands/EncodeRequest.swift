@@ -22,17 +22,19 @@ struct EncodeRequest {
 
   func run() throws {
     let inputs = try common.openInputs()
-    let tokenizer = try common.load()
-    if offsets { try checkOffsets(tokenizer) }
-    // Making a file takes as long as the memory that a short text is encoded in.
-    let (output, pipeline) = try ParallelWork.both(threads: common.threadCount) {
-      try common.openOutput()
+    let size = Input.size(of: inputs)
+    // Memory for a short text takes half as long as the vocabulary.
+    let (tokenizer, _) = try ParallelWork.both(threads: common.threadCount) {
+      try common.load()
     } and: {
-      isPipelined
-        ? EncodingPipeline(
-          tokenizer, invalidUTF8: invalidUTF8, threads: common.threadCount,
-          expecting: Input.size(of: inputs)) : nil
+      if isPipelined { EncodingPipeline.getMemory(expecting: size) }
     }
+    if offsets { try checkOffsets(tokenizer) }
+    let output = try common.openOutput()
+    let pipeline =
+      isPipelined
+      ? EncodingPipeline(
+        tokenizer, invalidUTF8: invalidUTF8, threads: common.threadCount, expecting: size) : nil
     let job = EncodingJob(
       tokenizer, EncodingOptions(special: special, invalidUTF8: invalidUTF8),
       threads: common.threadCount,

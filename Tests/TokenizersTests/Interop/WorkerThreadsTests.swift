@@ -1,3 +1,4 @@
+import Foundation
 import Synchronization
 import Testing
 
@@ -54,6 +55,31 @@ import Testing
       }
     }
     #expect(others.load(ordering: .acquiring) == 19)
+  }
+
+  /// All threads are at work when the inner calls are to be made: one of them comes when it has done its own.
+  @Test func whoIsDoneJoinsAJobThatWaits() {
+    guard CoreShares(threads: 1).coreCount > 1 else { return }
+    let isInside = Atomic<Bool>(false)
+    let count = CoreShares(threads: 1).coreCount
+    let inner = Atomic<Int>(0)
+    let caller = pthread_self()
+    WorkerThreads.run(count) { outer in
+      if outer > 0 {
+        // Until the job inside has found nobody.
+        while !isInside.load(ordering: .acquiring) {}
+        return
+      }
+      WorkerThreads.run(2) { number in
+        if number == 1 { return inner.store(1, ordering: .releasing) }
+        isInside.store(true, ordering: .releasing)
+        // The other call is made by a thread that is done outside, unless all of those are callers.
+        while pthread_equal(pthread_self(), caller) != 0,
+          inner.load(ordering: .acquiring) == 0
+        {}
+      }
+    }
+    #expect(inner.load(ordering: .acquiring) == 1)
   }
 
   struct Failed: Error, Equatable {

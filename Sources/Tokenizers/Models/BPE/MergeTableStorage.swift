@@ -209,7 +209,8 @@ internal import CKernels
   /// The symbols that the merge of each rank joins, read from the slots.
   func parts() -> [(left: UInt32, right: UInt32)] {
     // One more place: for free slots, whose rank is beyond all. Whether a slot is free cannot be foreseen.
-    unsafe [(left: UInt32, right: UInt32)](unsafeUninitializedCapacity: mergeCount + 1) { parts, count in
+    unsafe [(left: UInt32, right: UInt32)](unsafeUninitializedCapacity: mergeCount + 1) {
+      parts, count in
       unsafe parts.initialize(repeating: (0, 0))
       for position in 0..<1 << Int(bits) {
         // In bounds of the slots, and of the places.

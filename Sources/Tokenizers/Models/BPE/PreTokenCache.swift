@@ -10,6 +10,11 @@
   /// soon grown.
   private static let worthSizing = 1 << 20
 
+  /// Gets the memory that the next cache will have for so many bytes.
+  static func getMemory(forAbout byteCount: Int) {
+    if byteCount >= worthSizing { PreTokenCacheStorage.getMemory(forAbout: byteCount) }
+  }
+
   let hash: PreTokenHash
   let users: Int
   /// How many pre-tokens a user may look up at a time: each may claim a slot.

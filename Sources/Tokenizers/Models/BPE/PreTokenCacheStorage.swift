@@ -66,10 +66,32 @@ internal import Synchronization
   }
 
   private static func memory(for bounds: Bounds) -> ZeroedMemory {
-    // Who copies ids reads up to three too many.
-    ZeroedMemory(
-      byteCount: stride << bounds.largestBits + bounds.largestArena + 16, isSparse: true)
+    ahead.take(byteCount(of: bounds))
+      ?? ZeroedMemory(byteCount: byteCount(of: bounds), isSparse: true)
   }
+
+  private static func byteCount(of bounds: Bounds) -> Int {
+    // Who copies ids reads up to three too many.
+    stride << bounds.largestBits + bounds.largestArena + 16
+  }
+
+  /// What `getMemory` has got, for the first that needs it.
+  private static let ahead = MemoryAhead()
+
+  /// Gets the memory of the next storage of usual bounds, and the pages with which it will begin if it is told to expect
+  /// so many bytes. For those who have a thread with nothing else to do before they know what to encode with.
+  static func getMemory(forAbout byteCount: Int) {
+    let bounds = Bounds()
+    let memory = ZeroedMemory(byteCount: Self.byteCount(of: bounds), isSparse: true)
+    // At its beginning, and not larger than the largest table.
+    unsafe HugePages.populateHuge(
+      UnsafeMutableRawBufferPointer(
+        start: memory.base, count: stride << bits(forAbout: byteCount, bounds)))
+    ahead.put(memory)
+  }
+
+  /// Gives back what nobody has needed.
+  static func dropMemory() { ahead.put(nil) }
 
   /// A cache that knows the same.
   init(copying other: borrowing PreTokenCacheStorage) {
@@ -150,15 +172,22 @@ internal import Synchronization
   ///
   /// - Parameter threads: On how many of them its memory gets its pages.
   mutating func begin(forAbout byteCount: Int, threads: Int) {
-    // Prose of 1, 30 and 100 MB has 15,000, 190,000 and 335,000 distinct pre-tokens.
-    // Of a few megabytes a larger part is new; 2^16 slots are a huge page.
-    let wanted = max(byteCount >> 6, min(byteCount >> 5, 1 << 16))
-    while bits < bounds.largestBits, wanted > 1 << bits { bits += 1 }
+    bits = max(bits, Self.bits(forAbout: byteCount, bounds))
     let share = (1 << bits) / threads
     if share * Self.stride < HugePages.size { return populate(0..<1 << bits) }
     _ = ParallelWork.map(threads) { thread in
       populate(thread * share..<(thread + 1) * share)
     }
+  }
+
+  /// Of the number of slots that a text of so many bytes is likely to need.
+  private static func bits(forAbout byteCount: Int, _ bounds: Bounds) -> Int {
+    // Prose of 1, 30 and 100 MB has 15,000, 190,000 and 335,000 distinct pre-tokens.
+    // Of a few megabytes a larger part is new; 2^16 slots are a huge page.
+    let wanted = max(byteCount >> 6, min(byteCount >> 5, 1 << 16))
+    var bits = bounds.initialBits
+    while bits < bounds.largestBits, wanted > 1 << bits { bits += 1 }
+    return bits
   }
 
   /// Grows to its largest size at once.
