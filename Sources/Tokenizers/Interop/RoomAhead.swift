@@ -38,8 +38,16 @@ struct RoomAhead {
     present = capacity
   }
 
+  /// Takes it that nothing behind the ids was written to.
+  init(behind ids: [TokenID]) {
+    capacity = ids.capacity
+    present = ids.count
+  }
+
   /// To be called before so many ids, or some more, are appended.
-  mutating func provide(_ room: Int, behind ids: inout [TokenID]) {
+  ///
+  /// - Parameter step: How many get their pages at a time; nil where so many may come that huge pages are worth it.
+  mutating func provide(_ room: Int, behind ids: inout [TokenID], step: Int? = nil) {
     if ids.capacity != capacity {
       // Its memory is new.
       capacity = ids.capacity
@@ -58,8 +66,9 @@ struct RoomAhead {
           let start = unsafe buffer.baseAddress.map({ unsafe UnsafeMutableRawPointer($0 + first) })
         else { return }
         let end = unsafe UnsafeMutableRawPointer(buffer.baseAddress.unsafelyUnwrapped + last)
-        var stop = unsafe start + (wanted - count - first) * MemoryLayout<TokenID>.stride
-        if HugePages.areWorthwhile {
+        let wantedRoom = max(wanted - count - first, step ?? 0)
+        var stop = unsafe min(start + wantedRoom * MemoryLayout<TokenID>.stride, end)
+        if step == nil, HugePages.areWorthwhile {
           // Whole ones: the next call begins where this one ends.
           unsafe stop = min(stop.alignedUp(toMultipleOf: HugePages.size), end)
         }

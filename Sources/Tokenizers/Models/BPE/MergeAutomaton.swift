@@ -49,6 +49,8 @@ struct MergeAutomaton: ~Copyable {
   private static let largestCredit = 1 << 12
   /// Entries of all states: as many as some MB hold.
   private static let entryLimit = 1 << 18
+  /// Ids whose room gets its pages at once.
+  private static let roomAhead = 1 << 14
   /// A token and its length in one word.
   static let longestToken: UInt32 = 1 << 11 - 1
   static let symbolBits: UInt32 = 21
@@ -103,6 +105,7 @@ struct MergeAutomaton: ~Copyable {
     credit += min(bytes.count >> 6, Self.largestCredit)
     if bytes.isEmpty || credit < 0 { return 0 }
     var path = MergePath(room: limits.chunk)
+    var ahead = RoomAhead(behind: output)
     var row = self.row(of: startState)
     var position = 0
     var windows = 0
@@ -113,7 +116,7 @@ struct MergeAutomaton: ~Copyable {
       let missed = step(bytes, &position, stop, &row, &path)
       credit += (position - before) >> 4 - missed
       if position == bytes.count { break }
-      settle(row, position, &path, into: &output)
+      settle(row, position, &path, into: &output, &ahead)
       windows += 1
       if windows == Self.trial.count, missed > (position - before) / 4 * 3 {
         // Nor is the next one of its kind to be tried soon.
@@ -121,7 +124,7 @@ struct MergeAutomaton: ~Copyable {
       }
       if credit < 0 { return path.start }
     }
-    emit(&path, to: position, into: &output)
+    emit(&path, to: position, into: &output, &ahead)
     return position
   }
 
@@ -260,7 +263,8 @@ struct MergeAutomaton: ~Copyable {
 
   /// Appends the tokens before a boundary that each way on goes back to.
   private mutating func settle(
-    _ row: Int, _ position: Int, _ path: inout MergePath, into output: inout [TokenID]
+    _ row: Int, _ position: Int, _ path: inout MergePath, into output: inout [TokenID],
+    _ ahead: inout RoomAhead
   ) {
     // The places from which a token may have begun.
     var places = entries(of: steps.state(ofRow: row)).map { entry in
@@ -273,7 +277,7 @@ struct MergeAutomaton: ~Copyable {
     }
     let settled = places.first ?? path.start
     if settled == path.start { return path.grow() }
-    emit(&path, to: settled, into: &output)
+    emit(&path, to: settled, into: &output, &ahead)
     // What is not settled moves to the front.
     let offset = settled - path.start
     let left = position - settled
@@ -283,7 +287,9 @@ struct MergeAutomaton: ~Copyable {
   }
 
   /// Appends the tokens from the path's start to a boundary behind it.
-  private mutating func emit(_ path: inout MergePath, to end: Int, into output: inout [TokenID]) {
+  private mutating func emit(
+    _ path: inout MergePath, to end: Int, into output: inout [TokenID], _ ahead: inout RoomAhead
+  ) {
     precondition(end > path.start && end - path.start <= path.room)
     // Within the room.
     lastToken = unsafe path.words[end - path.start - 1] & Self.noToken
@@ -301,6 +307,8 @@ struct MergeAutomaton: ~Copyable {
       }
     }
     precondition(place == path.start)
+    // No more than for a few emissions: one long token again and again has few ids.
+    ahead.provide(count, behind: &output, step: Self.roomAhead)
     // The last `count` of the room were written.
     unsafe output.append(
       contentsOf: UnsafeBufferPointer(start: path.ids + (path.room - count), count: count))

@@ -43,6 +43,10 @@ struct MergeClasses: ~Copyable {
   /// The class that each row is of, 0 if none.
   private var classOfRow: [UInt32] = []
   private var nextRow = 0
+  /// Bytes of the rows' memory that have their pages: they get them some at a time, which is a quarter of the price of one
+  /// at a time.
+  private var presentBytes = 0
+  private static let presentStep = 1 << 16
 
   /// - Parameter rowBytes: How much memory rows may take, of which there is one at least.
   init(
@@ -184,6 +188,14 @@ struct MergeClasses: ~Copyable {
       classOfRow[row] = UInt32(number)
     } else {
       classOfRow.append(UInt32(number))
+      let end = (row + 1) * wordCount * 8
+      if end > presentBytes {
+        let count = min(max(Self.presentStep, end - presentBytes), rows.byteCount - presentBytes)
+        // Within the memory.
+        unsafe HugePages.populate(
+          UnsafeMutableRawBufferPointer(start: rows.base + presentBytes, count: count))
+        presentBytes += count
+      }
     }
     classes[number].row = row
     var bits = unsafe MutableSpan(_unsafeElements: words)
