@@ -148,6 +148,66 @@ struct LongPreTokenTests {
     if isOrderly { #expect(orderlyCount == 400) } else { #expect(orderlyCount < 300) }
   }
 
+  /// What an automaton begins with changes no ids: of texts over its alphabet, of others, and of others behind it.
+  @Test(.tags(.property))
+  func aSeedChangesNoIDs() throws {
+    var seedCount = 0
+    for seed in 0..<200 as Range<UInt64> {
+      var random = SeededRandom(seed: seed)
+      let model = try model(&random, isOrderly: true)
+      let tables = try #require(backtracking(model))
+      let naive = NaiveBPE(model)
+      let limits = MergeAutomaton.Limits(states: random.pick([8, 64, 1 << 13]))
+      let alphabet = Array("abcdef".utf8.prefix(1 + random.below(5)))
+      var maker = MergeAutomaton(tables, model.mergeTable, limits: limits)
+      guard let contents = maker.close(over: alphabet, most: random.pick([3, 4096])) else {
+        continue
+      }
+      seedCount += 1
+      var seeded = MergeAutomaton(tables, model.mergeTable, limits: limits, seed: contents)
+      // All steps of texts over the alphabet are there.
+      let states = seeded.stateCount
+      for index in 0..<30 {
+        let letters = index < 10 ? alphabet : Array("abcdefghijklmnopqrstuvwxyz".utf8)
+        let text = (0..<1 + random.below(80)).map { _ in random.pick(letters) }
+        #expect(contents.suits(text.span) == text.prefix(64).allSatisfy(alphabet.contains))
+        let expected = naive.encode(text)
+        var ids: [TokenID] = []
+        let done = seeded.merge(text.span, into: &ids)
+        _ = BacktrackingMerger(tables, model.mergeTable).backtrack(
+          text.span.extracting(done..<text.count),
+          after: done == 0 ? MergeTree.none : seeded.lastToken, into: &ids)
+        #expect(ids == expected, "seed \(seed): \(escaped(text))")
+        if index < 10 { #expect(seeded.stateCount == states, "seed \(seed)") }
+      }
+    }
+    // Of the others there are too many states for the limits.
+    #expect(seedCount > 60)
+  }
+
+  /// A prepared model has one for digits, if its pattern leaves them together.
+  @Test func preparedModelsBeginWithDigits() throws {
+    for (pattern, hasSeed) in [(SplitPattern.gpt2, true), (.none, true), (.cl100k, false)] {
+      let tokenizer = try SmallTokenizers.bpe(pattern)
+      let model = try #require(tokenizer.model as? BPEModel)
+      #expect(model.longMergeTables.seedIfMade == nil)
+      tokenizer.prepare()
+      #expect((model.longMergeTables.seedIfMade != nil) == hasSeed, "\(pattern)")
+      var random = SeededRandom(seed: 2)
+      let digits = (0..<30_000).map { _ in random.pick(MergeAutomatonSeed.digits) }
+      var texts = [digits, digits + Array("abc".utf8) + digits]
+      texts.append(Array("x".utf8) + digits)
+      if pattern == .none { texts.append(digits + Array(repeating: 0x20, count: 5000) + digits) }
+      for text in texts {
+        var expected: [TokenID] = []
+        try model.preTokenizer.forEachPreToken(in: text.span) { range in
+          expected += encodeByHeap(Array(text[range]), model)
+        }
+        #expect(try tokenizer.encode(text.span) == expected, "\(pattern)")
+      }
+    }
+  }
+
   /// Runs of one letter under merges that double, and under merges that add one: where the greedy choice is
   /// wrong at the end, over and over.
   @Test

@@ -75,7 +75,8 @@
     if backtracking == nil, !isHeapOnly {
       let (tables, isFinal) = model.longMergeTables.tables(
         for: bytes.count, model)
-      backtracking = tables.map { BacktrackingMerger($0, table) }
+      let seed = model.longMergeTables.seedIfMade
+      backtracking = tables.map { BacktrackingMerger($0, table, seed: seed) }
       isHeapOnly = isFinal && tables == nil
     }
     if backtracking == nil {

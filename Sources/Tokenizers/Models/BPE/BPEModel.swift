@@ -165,8 +165,9 @@ public struct BPEModel: TokenModel {
   /// Makes the table of merges, what long pre-tokens need, and what encoders of long texts begin with.
   public func prepare() {
     _ = lazyMerges.made
-    longMergeTables.prepare(self)
-    seeds.prepare(self)
+    WorkerThreads.run(2) { part in
+      if part == 0 { longMergeTables.prepare(self) } else { seeds.prepare(self) }
+    }
   }
 
   /// A worker that writes out the bytes of each token.

@@ -31,9 +31,31 @@ final class LongMergeTables: Sendable {
   }
 
   private let state = Mutex<State>(.waiting(bytes: 0))
+  private let seed = AtomicLazyReference<MergeAutomatonSeed>()
+  /// More states than this are not worth their memory.
+  private static let mostSeedStates = 4096
 
-  /// Makes the tables now, if they are not there.
-  func prepare(_ model: BPEModel) { _ = tables(for: Self.patience, model) }
+  /// Makes the tables now, if they are not there, and what automata begin with.
+  func prepare(_ model: BPEModel) {
+    guard let tables = tables(for: Self.patience, model).tables, tables.hasAutomaton,
+      seed.load() == nil, Self.mayBeLong(MergeAutomatonSeed.digits, model.preTokenizer)
+    else { return }
+    var automaton = MergeAutomaton(tables, model.mergeTable)
+    if let made = automaton.close(over: MergeAutomatonSeed.digits, most: Self.mostSeedStates) {
+      _ = seed.storeIfNil(made)
+    }
+  }
+
+  /// Whether a pre-token of these bytes may have any length.
+  private static func mayBeLong(_ alphabet: [UInt8], _ preTokenizer: any PreTokenizer) -> Bool {
+    let bytes = Array(repeatElement(alphabet, count: 8).joined())
+    var ends: [Int] = []
+    try? preTokenizer.appendEnds(of: bytes.span, from: 0, limit: 1, to: &ends)
+    return ends == [bytes.count]
+  }
+
+  /// What automata begin with, where the model was prepared.
+  var seedIfMade: MergeAutomatonSeed? { seed.load() }
 
   /// The tables, for a pre-token of `count` bytes; nil where they are not worth making yet, and for models
   /// that do not merge in an orderly way.
@@ -72,13 +94,21 @@ struct BacktrackingMerger: ~Copyable {
   private let memory: ZeroedMemory
   /// nil until a pre-token comes that is long enough.
   private var automaton: MergeAutomaton?
+  /// One that began with a seed, for texts that the seed suits.
+  private var seeded: MergeAutomaton?
+  private let seed: MergeAutomatonSeed?
   private static let memoBits: UInt64 = 15
 
-  init(_ tables: LongMergeTables.Tables, _ mergeTable: MergeTableStorage) {
+  init(
+    _ tables: LongMergeTables.Tables, _ mergeTable: MergeTableStorage,
+    seed: MergeAutomatonSeed? = nil
+  ) {
     self.tables = tables
     self.mergeTable = mergeTable
+    self.seed = seed
     memory = ZeroedMemory(byteCount: 8 << Self.memoBits)
     automaton = nil
+    seeded = nil
   }
 
   /// From this length on a pre-token may be merged by the automaton.
@@ -92,9 +122,15 @@ struct BacktrackingMerger: ~Copyable {
   mutating func merge(_ bytes: Span<UInt8>, into output: inout [TokenID]) {
     var (done, last) = (0, MergeTree.none)
     if bytes.count >= Self.smallestForAutomaton, tables.hasAutomaton, !repeats(bytes) {
-      if automaton == nil { automaton = MergeAutomaton(tables, mergeTable) }
-      done = automaton?.merge(bytes, into: &output) ?? 0
-      last = done == 0 ? MergeTree.none : automaton?.lastToken ?? MergeTree.none
+      if let seed, seed.suits(bytes) {
+        if seeded == nil { seeded = MergeAutomaton(tables, mergeTable, seed: seed) }
+        done = seeded?.merge(bytes, into: &output) ?? 0
+        last = done == 0 ? MergeTree.none : seeded?.lastToken ?? MergeTree.none
+      } else {
+        if automaton == nil { automaton = MergeAutomaton(tables, mergeTable) }
+        done = automaton?.merge(bytes, into: &output) ?? 0
+        last = done == 0 ? MergeTree.none : automaton?.lastToken ?? MergeTree.none
+      }
     }
     _ = backtrack(bytes.extracting(done..<bytes.count), after: last, into: &output)
   }

@@ -70,7 +70,7 @@ struct MergeAutomaton: ~Copyable {
   /// A hash table of states, with bits of their hashes.
   private var slots: [Slot]
 
-  private struct Slot {
+  struct Slot {
     var state: UInt32 = 0
     var check: UInt32 = 0
   }
@@ -84,16 +84,47 @@ struct MergeAutomaton: ~Copyable {
   private var sinceNew = 0
 
   init(
-    _ tables: LongMergeTables.Tables, _ mergeTable: MergeTableStorage, limits: Limits = Limits()
+    _ tables: LongMergeTables.Tables, _ mergeTable: MergeTableStorage, limits: Limits = Limits(),
+    seed: MergeAutomatonSeed? = nil
   ) {
     self.tables = tables
     self.limits = limits
     credit = limits.credit
     self.mergeTable = mergeTable
     classes = MergeClasses(tables, mergeTable)
-    // One more, since they are numbered from 1.
-    steps = StepTable(stateLimit: limits.states + 1)
-    slots = [Slot](repeating: Slot(), count: 2 * limits.states)
+    let slotCount = 2 * limits.states
+    // One more state, since they are numbered from 1.
+    if let seed, seed.slots.count == slotCount {
+      steps = StepTable(stateLimit: limits.states + 1, seed.steps)
+      (entries, starts, slots) = (seed.entries, seed.starts, seed.slots)
+      classes.take(seed.classes)
+    } else {
+      steps = StepTable(stateLimit: limits.states + 1)
+      slots = [Slot](repeating: Slot(), count: slotCount)
+    }
+  }
+
+  /// How many states there are.
+  var stateCount: Int { starts.count - 2 }
+
+  /// Makes all steps from the states of texts over an alphabet.
+  ///
+  /// - Returns: What is known then; nil if there are more states than `most`.
+  mutating func close(over alphabet: [UInt8], most: Int) -> MergeAutomatonSeed? {
+    _ = row(of: startState)
+    var state = 1
+    while state < starts.count - 1 {
+      if starts.count > most || !hasRoom { return nil }
+      for byte in alphabet {
+        steps.addColumn(for: byte, stateCount: starts.count - 1)
+        let row = steps.row(of: state)
+        if unsafe steps.view.step(from: row, byte) == 0 { _ = makeStep(from: row, byte) }
+      }
+      state += 1
+    }
+    return MergeAutomatonSeed(
+      alphabet: alphabet, steps: steps.contents(stateCount: starts.count - 1), entries: entries,
+      starts: starts, slots: slots, classes: classes.contents)
   }
 
   /// Appends the ids of a pre-token, or of its beginning if too many of its steps have never been made before.
@@ -372,6 +403,42 @@ struct MergeAutomaton: ~Copyable {
     entries.removeAll(keepingCapacity: true)
     starts = [0, 0]
     for slot in slots.indices { slots[slot] = Slot() }
+  }
+}
+
+/// What an automaton knows of the texts over a few bytes, for others to begin with.
+final class MergeAutomatonSeed: Sendable {
+  /// A text of numbers without anything between them has no end that one could count on, and there are not many states
+  /// that it can be in: 2,484 for GPT-2.
+  static let digits = Array("0123456789".utf8)
+  /// Bytes at the beginning of a text that show whether it is one of these.
+  private static let probe = 64
+
+  private let alphabet: [UInt8]
+  fileprivate let steps: StepTable.Contents
+  fileprivate let entries: [MergeAutomaton.Entry]
+  fileprivate let starts: [Int]
+  fileprivate let slots: [MergeAutomaton.Slot]
+  fileprivate let classes: MergeClasses.Contents
+
+  fileprivate init(
+    alphabet: [UInt8], steps: StepTable.Contents, entries: [MergeAutomaton.Entry], starts: [Int],
+    slots: [MergeAutomaton.Slot], classes: MergeClasses.Contents
+  ) {
+    self.alphabet = alphabet
+    self.steps = steps
+    self.entries = entries
+    self.starts = starts
+    self.slots = slots
+    self.classes = classes
+  }
+
+  /// Whether a text begins as one over these bytes.
+  func suits(_ bytes: Span<UInt8>) -> Bool {
+    for index in 0..<min(bytes.count, Self.probe) where !alphabet.contains(bytes[index]) {
+      return false
+    }
+    return true
   }
 }
 

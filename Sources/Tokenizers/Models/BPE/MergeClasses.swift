@@ -11,7 +11,7 @@ struct MergeClasses: ~Copyable {
 
   /// A class is a way of parts from the token downwards: the class of all but the last part, that part and the
   /// number of its merges.
-  private struct Class {
+  fileprivate struct Class {
     var before: UInt32
     var part: UInt32
     var count: UInt32
@@ -62,6 +62,30 @@ struct MergeClasses: ~Copyable {
     wordCount = tables.trie.sorted.count >> 6 + 2
     rowCount = max(1, rowBytes / (wordCount * 8))
     rows = ZeroedMemory(byteCount: rowCount * wordCount * 8, isSparse: true)
+  }
+
+  /// What is known of classes, without their rows.
+  struct Contents: Sendable {
+    fileprivate let classOfToken: [UInt32]
+    fileprivate let classes: [Class]
+    fileprivate let slots: [UInt32]
+  }
+
+  var contents: Contents {
+    var rowless = classes
+    for number in rowless.indices {
+      rowless[number].row = Self.noRow
+      rowless[number].asked = 0
+    }
+    return Contents(classOfToken: classOfToken, classes: rowless, slots: slots)
+  }
+
+  /// Takes over what is known of the same tables.
+  mutating func take(_ contents: Contents) {
+    precondition(classes.count == 2 && contents.classOfToken.count == classOfToken.count)
+    classOfToken = contents.classOfToken
+    classes = contents.classes
+    slots = contents.slots
   }
 
   /// The class of a token that merging its own bytes makes.

@@ -25,6 +25,42 @@
     unsafe columns.initialize(repeating: 0, count: Self.byteCount)
   }
 
+  /// All that a table knows, as values.
+  struct Contents: Sendable {
+    fileprivate let bits: Int
+    fileprivate let words: [UInt64]
+    fileprivate let columns: [UInt8]
+    fileprivate let columnCount: Int
+    fileprivate let known: SIMD4<UInt64>
+  }
+
+  /// The steps of the states below `stateCount`.
+  func contents(stateCount: Int) -> Contents {
+    precondition(stateCount <= stateLimit)
+    // The rows of as many states, and a column for each byte.
+    return unsafe Contents(
+      bits: bits, words: Array(UnsafeBufferPointer(start: words, count: stateCount << bits)),
+      columns: Array(UnsafeBufferPointer(start: columns, count: Self.byteCount)),
+      columnCount: columnCount, known: known)
+  }
+
+  /// A table that knows the same, with room for more.
+  init(stateLimit: Int, _ contents: Contents) {
+    precondition(contents.words.count <= stateLimit << contents.bits)
+    self.init(stateLimit: stateLimit)
+    bits = contents.bits
+    memory = Self.memory(stateLimit, bits)
+    // Both have room for what is copied.
+    unsafe HugePages.populate(
+      UnsafeMutableRawBufferPointer(start: memory.base, count: contents.words.count * 8))
+    unsafe contents.words.withUnsafeBytes {
+      unsafe memory.base.copyMemory(from: $0.baseAddress.unsafelyUnwrapped, byteCount: $0.count)
+    }
+    for (byte, column) in contents.columns.enumerated() { unsafe columns[byte] = column }
+    columnCount = contents.columnCount
+    known = contents.known
+  }
+
   deinit { unsafe columns.deallocate() }
 
   private static func memory(_ stateLimit: Int, _ bits: Int) -> ZeroedMemory {
