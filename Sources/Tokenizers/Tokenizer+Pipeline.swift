@@ -71,8 +71,11 @@ package final class EncodingPipeline {
   }
 
   /// Gets the memory in which the next pipeline will encode about so many bytes, while its tokenizer is being read.
-  package static func getMemory(expecting byteCount: Int) {
+  package static func getMemory(expecting byteCount: Int, threads: Int) {
     PreTokenCache.getMemory(forAbout: byteCount)
+    // The text of the first parts, their ids and what is made of them.
+    let parts = min(OrderedPipeline.partCount(threads: threads), byteCount / firstPartSize)
+    SystemMemory.providePages(parts * (firstPartSize * 5 / 2))
   }
 
   /// Works on all documents.
@@ -99,6 +102,8 @@ package final class EncodingPipeline {
       do {
         part.ids.removeAll(keepingCapacity: true)
         part.output.removeAll()
+        // Growing by doubling, as it does otherwise, an array touches twice the pages that it needs.
+        if part.ids.capacity == 0 { part.ids.reserve(part.byteCount / 2) }
         try encoders[thread].encode(
           part.text.span.extracting(0..<part.byteCount), into: &part.ids)
         try format(part)

@@ -10,4 +10,13 @@ package enum SystemMemory {
 
   /// From now on some freed megabytes stay for later, for programs that soon end.
   package static func keepFreedBlocks() { keep_freed_memory() }
+
+  /// Gives so many bytes of the heap their pages, if freed blocks are kept: the blocks that come next find them there.
+  static func providePages(_ byteCount: Int) {
+    guard byteCount > 0, byteCount < 1 << 22, keeps_freed_memory() != 0 else { return }
+    let room = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 16)
+    // Nothing is read, or written.
+    unsafe HugePages.populate(room)
+    unsafe room.deallocate()
+  }
 }

@@ -27,7 +27,7 @@ struct EncodeRequest {
     let (tokenizer, _) = try ParallelWork.both(threads: common.threadCount) {
       try common.load()
     } and: {
-      if isPipelined { EncodingPipeline.getMemory(expecting: size) }
+      if isPipelined { EncodingPipeline.getMemory(expecting: size, threads: common.threadCount) }
     }
     if offsets { try checkOffsets(tokenizer) }
     let output = try common.openOutput()

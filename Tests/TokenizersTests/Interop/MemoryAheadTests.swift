@@ -32,7 +32,7 @@ import Testing
     let text = generator.text(fragments: 30_000)
     let ids = try tokenizer.encode(text.span)
     for round in 0..<2 {
-      if round == 0 { EncodingPipeline.getMemory(expecting: expected) }
+      if round == 0 { EncodingPipeline.getMemory(expecting: expected, threads: threads) }
       let pipeline = EncodingPipeline(tokenizer, threads: threads, expecting: expected)
       var isRead = false
       var all: [TokenID] = []
