@@ -92,10 +92,6 @@ public struct Vocabulary: Sendable {
 
   /// Bytes of all tokens, one after another, in ascending order of id.
   var arena: [UInt8] { tokens.arena }
-  /// Where each token's bytes begin in `arena`, and its end: one more than there are tokens.
-  var offsets: [UInt32] { tokens.offsets }
-  /// Ids in ascending order.
-  var ids: [UInt32] { tokens.ids }
 
   /// All ids in ascending order.
   public var tokenIDs: [TokenID] { tokens.ids.map { TokenID($0) } }
@@ -114,17 +110,6 @@ public struct Vocabulary: Sendable {
     let tokens = tokens
     return tokens.position(of: bytes).map { TokenID(tokens.ids[$0]) }
   }
-
-  /// The position among the ids of the token with exactly these bytes, or nothing if there is none.
-  func position(of bytes: Span<UInt8>) -> Int? { tokens.position(of: bytes) }
-
-  /// Where the bytes of a token lie in `arena`.
-  @inline(__always)
-  func range(of id: TokenID) -> Range<Int>? { tokens.range(of: id) }
-
-  /// Position of an id among the ids.
-  @inline(__always)
-  func position(of id: TokenID) -> Int? { tokens.position(of: id) }
 }
 
 /// Tokens that are made when someone asks.

@@ -122,17 +122,30 @@ struct BacktrackingMerger: ~Copyable {
   mutating func merge(_ bytes: Span<UInt8>, into output: inout [TokenID]) {
     var (done, last) = (0, MergeTree.none)
     if bytes.count >= Self.smallestForAutomaton, tables.hasAutomaton, !repeats(bytes) {
+      let (tables, mergeTable, seed) = (tables, mergeTable, seed)
       if let seed, seed.suits(bytes) {
-        if seeded == nil { seeded = MergeAutomaton(tables, mergeTable, seed: seed) }
-        done = seeded?.merge(bytes, into: &output) ?? 0
-        last = done == 0 ? MergeTree.none : seeded?.lastToken ?? MergeTree.none
+        (done, last) = Self.merge(bytes, by: &seeded, into: &output) {
+          MergeAutomaton(tables, mergeTable, seed: seed)
+        }
       } else {
-        if automaton == nil { automaton = MergeAutomaton(tables, mergeTable) }
-        done = automaton?.merge(bytes, into: &output) ?? 0
-        last = done == 0 ? MergeTree.none : automaton?.lastToken ?? MergeTree.none
+        (done, last) = Self.merge(bytes, by: &automaton, into: &output) {
+          MergeAutomaton(tables, mergeTable)
+        }
       }
     }
     _ = backtrack(bytes.extracting(done..<bytes.count), after: last, into: &output)
+  }
+
+  /// Merges the beginning of a pre-token, or all of it, by an automaton that is made if it is not there.
+  ///
+  /// - Returns: How many bytes, and the symbol of the last token.
+  private static func merge(
+    _ bytes: Span<UInt8>, by automaton: inout MergeAutomaton?, into output: inout [TokenID],
+    _ make: () -> MergeAutomaton
+  ) -> (done: Int, last: UInt32) {
+    if automaton == nil { automaton = make() }
+    let done = automaton?.merge(bytes, into: &output) ?? 0
+    return (done, done == 0 ? MergeTree.none : automaton?.lastToken ?? MergeTree.none)
   }
 
   /// Whether a pre-token begins with one token again and again, as runs of one character do: those are merged a
