@@ -9,7 +9,7 @@
 
   private let stateLimit: Int
   /// Bits of the number of words in a row.
-  private var bits = StepTable.smallestBits
+  private var bits: Int
   private var memory: ZeroedMemory
   /// The column of each byte. Those that have not come have the first one, in which no step is as long as there are such:
   /// it is the column of the last byte to come.
@@ -18,8 +18,11 @@
   private var known = SIMD4<UInt64>.zero
 
   /// - Parameter stateLimit: States are the numbers below.
-  init(stateLimit: Int) {
+  init(stateLimit: Int) { self.init(stateLimit: stateLimit, bits: Self.smallestBits) }
+
+  private init(stateLimit: Int, bits: Int) {
     self.stateLimit = stateLimit
+    self.bits = bits
     memory = Self.memory(stateLimit, bits)
     unsafe columns = .allocate(capacity: Self.byteCount)
     unsafe columns.initialize(repeating: 0, count: Self.byteCount)
@@ -47,9 +50,7 @@
   /// A table that knows the same, with room for more.
   init(stateLimit: Int, _ contents: Contents) {
     precondition(contents.words.count <= stateLimit << contents.bits)
-    self.init(stateLimit: stateLimit)
-    bits = contents.bits
-    memory = Self.memory(stateLimit, bits)
+    self.init(stateLimit: stateLimit, bits: contents.bits)
     // Both have room for what is copied.
     unsafe HugePages.populate(
       UnsafeMutableRawBufferPointer(start: memory.base, count: contents.words.count * 8))
